@@ -1,0 +1,95 @@
+// BlockDevice: what a file system or a program sees of a disk; and the synchronous helpers on top.
+// Disk (disk.hpp) is one; OpenDevice is what find-and-open by name gives.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include <sluice/drivers/block/bio.hpp>
+#include <sluice/kernel/result.hpp>
+
+namespace sluice::blk {
+
+// What a device takes in one request. Bios may be longer: the request layer splits them.
+struct Limits {
+  u32 logical_block_bytes = 512;   // smallest unit of I/O: power of two, 512…65536
+  u32 physical_block_bytes = 512;
+  u32 max_segments = 128;
+  u32 max_segment_bytes = ~u32{0};
+  u32 max_bytes = 1024 * 1024;     // data of one request
+  u64 max_discard_bytes = 0;       // 0: no discard
+  u64 max_write_zeroes_bytes = 0;  // 0: no write zeroes
+};
+
+class BlockDevice {
+ public:
+  virtual std::string_view name() const = 0;
+  virtual u64 sectors() const = 0;  // capacity, in 512 bytes
+  virtual const Limits& limits() const = 0;
+  virtual bool read_only() const = 0;
+  virtual bool has_write_cache() const = 0;  // Flush means something
+
+  // Takes all bios of the list as one batch: neighbours merge, the device is notified once. Each ends exactly once
+  // through its end_io, with an error status where it makes no sense (range, alignment, read-only). Task or work.
+  virtual void submit(List<Bio>& bios) = 0;
+  void submit(Bio& bio);
+
+  // Reaps what is complete without an interrupt; how many requests that were. Task or work.
+  virtual unsigned poll() = 0;
+
+ protected:
+  ~BlockDevice() = default;
+};
+
+// Gathers bios and submits them as one batch when it goes out of scope, on flush(), or once it holds 32.
+class Plug {
+ public:
+  explicit Plug(BlockDevice& device) : device_(device) {}
+  Plug(const Plug&) = delete;
+  Plug& operator=(const Plug&) = delete;
+  ~Plug() { flush(); }
+  void add(Bio& bio);
+  void flush();
+
+ private:
+  static constexpr u32 kBatch = 32;
+  BlockDevice& device_;
+  List<Bio> bios_;
+  u32 count_ = 0;
+};
+
+// Synchronous helpers: submit and wait. Whole logical blocks. Task only.
+Status submit_and_wait(BlockDevice& device, Bio& bio);
+Status read(BlockDevice& device, Sector sector, std::span<std::byte> data);
+Status write(BlockDevice& device, Sector sector, std::span<const std::byte> data);
+Status flush(BlockDevice& device);
+Status discard(BlockDevice& device, Sector sector, u64 bytes);
+Status write_zeroes(BlockDevice& device, Sector sector, u64 bytes);
+
+// An open disk: counted by the disk, released on destruction. Where the disk goes away meanwhile, every bio ends with
+// Removed and the capacity is 0.
+class OpenDevice final : public BlockDevice, public ListNode<> {
+ public:
+  OpenDevice() = default;
+  ~OpenDevice() { release(); }
+
+  // Opens the disk called `name`. NotFound; Busy: this object has one open. Task.
+  Result<void> open(std::string_view name);
+  void release();
+  bool removed() const { return disk_ == nullptr; }
+
+  std::string_view name() const override;
+  u64 sectors() const override;
+  const Limits& limits() const override;
+  bool read_only() const override;
+  bool has_write_cache() const override;
+  using BlockDevice::submit;
+  void submit(List<Bio>& bios) override;
+  unsigned poll() override;
+
+ private:
+  friend class Disk;
+  Disk* disk_ = nullptr;
+};
+
+}  // namespace sluice::blk

@@ -1,0 +1,111 @@
+// The log ring: records one after the other in a byte array, the oldest overwritten.
+#include <sluice/kernel/log.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <sluice/kernel/clock.hpp>
+#include <sluice/kernel/lock.hpp>
+
+namespace sluice::log {
+namespace {
+
+constexpr usize kRingBytes = 32 * 1024;
+constexpr usize kLineBytes = 240;
+
+struct Header {
+  u64 time_ns;
+  u16 text_bytes;
+  Level level;
+};
+
+// Positions count bytes since start and are reduced modulo the ring when used.
+struct Ring {
+  std::array<char, kRingBytes> bytes{};
+  u64 head = 0;  // where the next record goes
+  u64 tail = 0;  // the oldest record
+  SpinLock lock;
+  Level level = Level::Info;
+  Show show = nullptr;
+};
+
+constinit Ring ring;
+
+void copy_in(u64 position, const void* from, usize bytes) {
+  const usize at = position % kRingBytes;
+  const usize first = std::min(bytes, kRingBytes - at);
+  std::memcpy(ring.bytes.data() + at, from, first);
+  std::memcpy(ring.bytes.data(), static_cast<const char*>(from) + first, bytes - first);
+}
+
+void copy_out(u64 position, void* to, usize bytes) {
+  const usize at = position % kRingBytes;
+  const usize first = std::min(bytes, kRingBytes - at);
+  std::memcpy(to, ring.bytes.data() + at, first);
+  std::memcpy(static_cast<char*>(to) + first, ring.bytes.data(), bytes - first);
+}
+
+Header header_at(u64 position) {
+  Header header;
+  copy_out(position, &header, sizeof(header));
+  return header;
+}
+
+void append(const Line& line) {
+  const usize record = sizeof(Header) + line.text.size();
+  while (ring.head + record - ring.tail > kRingBytes) {
+    ring.tail += sizeof(Header) + header_at(ring.tail).text_bytes;
+  }
+  const Header header{line.time_ns, static_cast<u16>(line.text.size()), line.level};
+  copy_in(ring.head, &header, sizeof(header));
+  copy_in(ring.head + sizeof(header), line.text.data(), line.text.size());
+  ring.head += record;
+}
+
+bool is_control(char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; }
+
+}  // namespace
+
+void vwrite(Level level, std::string_view format, std::span<const FormatArg> args) {
+  std::array<char, kLineBytes> text;
+  BufferSink sink(text);
+  vformat(sink, format, args);
+  std::replace_if(text.begin(), text.begin() + sink.text().size(), is_control, '?');
+  const Line line{clock::now_ns(), level, sink.text()};
+
+  const LockGuard guard(ring.lock);
+  append(line);
+  if (ring.show != nullptr && level <= ring.level) {
+    ring.show(line);
+  }
+}
+
+void set_level(Level level) { ring.level = level; }
+
+void set_show(Show show) {
+  ring.show = show;
+  if (show == nullptr) {
+    return;
+  }
+  for_each(
+      [](const Line& line, void*) {
+        if (line.level <= ring.level) {
+          ring.show(line);
+        }
+      },
+      nullptr);
+}
+
+void for_each(void (*visit)(const Line& line, void* context), void* context) {
+  const u64 end = ring.head;
+  for (u64 position = ring.tail; position < end;) {
+    const Header header = header_at(position);
+    std::array<char, kLineBytes> text;
+    copy_out(position + sizeof(header), text.data(), header.text_bytes);
+    visit({header.time_ns, header.level, {text.data(), header.text_bytes}}, context);
+    position += sizeof(header) + header.text_bytes;
+  }
+}
+
+}  // namespace sluice::log

@@ -1,0 +1,46 @@
+# sluice_library(NAME SOURCES… DEPS libraries…): a folder's library, sluice_NAME, with the project's warnings.
+# Every library sees the headers as <sluice/kernel/…>, <sluice/drivers/…>, <sluice/fs/…>, and links its DEPS alone.
+
+if(CMAKE_SYSTEM_NAME STREQUAL "Generic" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
+  set(SLUICE_BARE_METAL ON)
+else()
+  set(SLUICE_BARE_METAL OFF)
+endif()
+
+# Headers stand beside their sources; one folder of links makes them <sluice/…>.
+set(SLUICE_INCLUDE_DIR "${PROJECT_BINARY_DIR}/include")
+foreach(_folder boot kernel drivers fs)
+  file(MAKE_DIRECTORY "${SLUICE_INCLUDE_DIR}/sluice")
+  file(CREATE_LINK "${SLUICE_ROOT}/${_folder}" "${SLUICE_INCLUDE_DIR}/sluice/${_folder}" SYMBOLIC)
+endforeach()
+
+# What every source of the project is compiled with, and what a user's program needs to link with it.
+add_library(sluice_flags INTERFACE)
+add_library(sluice_warnings INTERFACE)
+target_compile_features(sluice_flags INTERFACE cxx_std_23)
+target_compile_options(sluice_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow)
+if(SLUICE_WERROR)
+  target_compile_options(sluice_warnings INTERFACE -Werror)
+endif()
+
+if(SLUICE_BARE_METAL)
+  target_compile_options(sluice_flags INTERFACE
+    -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fno-pic -fno-omit-frame-pointer
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables>)
+elseif(SLUICE_SANITIZE)
+  target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all
+                                                -fno-omit-frame-pointer)
+  target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
+endif()
+
+function(sluice_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  add_library(sluice_${name} STATIC ${arg_SOURCES})
+  add_library(sluice::${name} ALIAS sluice_${name})
+  set_target_properties(sluice_${name} PROPERTIES EXPORT_NAME ${name} CXX_EXTENSIONS ON)
+  target_include_directories(sluice_${name} PUBLIC $<BUILD_INTERFACE:${SLUICE_INCLUDE_DIR}>
+                                                   $<INSTALL_INTERFACE:include>)
+  target_link_libraries(sluice_${name} PUBLIC sluice_flags ${arg_DEPS}
+                                       PRIVATE $<BUILD_INTERFACE:sluice_warnings>)
+  set_property(GLOBAL APPEND PROPERTY SLUICE_LIBRARIES sluice_${name})
+endfunction()
