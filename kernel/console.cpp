@@ -46,7 +46,7 @@ void use_records(bool on) { state.records = on; }
 bool uses_records() { return state.records; }
 
 void finish_interrupted_record() {
-  constexpr usize kPiece = 16;  // sent is counted in pieces, before each: at worst one is sent short
+  constexpr usize kPiece = 16;  // sent is counted after each piece: at worst one is sent twice
   while (state.record_sent < state.record_bytes) {
     const usize at = state.record_sent;
     const usize now = std::min(kPiece, state.record_bytes - at);

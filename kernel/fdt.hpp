@@ -1,6 +1,7 @@
 // The flattened device tree, read where it lies.
-// Used by boot (memory, chosen) and by the platform bus. Nothing in the blob is trusted: parse() checks the whole
-// structure once, and every count, offset and depth has a bound. Reference: Devicetree Specification 0.4, chapter 5.
+// Used by boot (memory, chosen) and by the platform bus. Nothing in the blob is trusted: parse()
+// checks the whole structure once, and every count, offset and depth has a bound. Reference:
+// Devicetree Specification 0.4, chapter 5.
 #pragma once
 
 #include <optional>
@@ -26,15 +27,17 @@ struct Range {
   u64 bytes = 0;
 };
 
-// A node: a place in a tree; cheap to copy. A default one is null: it has no name, no properties and no children.
+// A node: a place in a tree; cheap to copy. A default one is null: it has no name, no properties
+// and no children.
 class Node {
  public:
   Node() = default;
   explicit operator bool() const { return tree_ != nullptr; }
   bool operator==(const Node&) const = default;
 
-  std::string_view name() const;       // "virtio_mmio@10001000"; "" for the root
-  Node parent() const;                 // null for the root
+  const Tree* tree() const { return tree_; }
+  std::string_view name() const;  // "virtio_mmio@10001000"; "" for the root
+  Node parent() const;            // null for the root
   Node first_child() const;
   Node next_sibling() const;
   Node child(std::string_view name) const;  // by full name, or by the name before the '@'
@@ -54,9 +57,11 @@ class Node {
   bool is_compatible(std::string_view what) const;
   // False where `status` says anything but "okay" or "ok".
   bool enabled() const;
-  // Range `index` of `reg`, by the #address-cells and #size-cells of the parent (default 2 and 1; 1 or 2, size also 0).
+  // Range `index` of `reg`, by the #address-cells and #size-cells of the parent (default 2 and 1; 1
+  // or 2, size also 0).
   std::optional<Range> reg(u32 index) const;
-  // The phandle of the controller of this node's interrupts: `interrupt-parent` here or at the nearest ancestor.
+  // The phandle of the controller of this node's interrupts: `interrupt-parent` here or at the
+  // nearest ancestor.
   std::optional<u32> interrupt_parent() const;
 
   // For `for (Node child : node.children())`.
@@ -100,17 +105,20 @@ class Tree {
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
 
-  // Checks header and structure of the blob, which may be longer than the tree. Malformed, with what and where in the
-  // log; then the tree is empty.
+  // Checks header and structure of the blob, which may be longer than the tree. Malformed, with
+  // what and where in the log; then the tree is empty.
   Result<void> parse(std::span<const std::byte> blob);
-  // The total size that a blob's header claims, to know how much to map before parse(). Nothing: no magic number.
+  // The total size that a blob's header claims, to know how much to map before parse(). Nothing: no
+  // magic number.
   static std::optional<u32> claimed_bytes(std::span<const std::byte> header);
 
   Node root() const;
-  // By absolute path, unit addresses may be left out: "/soc/plic". Null where there is none.
+  // By absolute path, unit addresses may be left out: "/soc/plic"; or with an alias instead of the
+  // first '/': "serial0". Null where there is none.
   Node find(std::string_view path) const;
   Node find_phandle(u32 phandle) const;
-  // The first node, in the blob's order, that is compatible with `what`; `after` continues a search.
+  // The first node, in the blob's order, that is compatible with `what`; `after` continues a
+  // search.
   Node find_compatible(std::string_view what, Node after = {}) const;
   // The node after `node` in the order of the blob, whatever its depth; null after the last.
   Node next(Node node) const;
@@ -127,6 +135,8 @@ class Tree {
   std::span<const std::byte> reservations_;
 };
 
-inline Node::Children Node::children() const { return Children(first_child()); }
+inline Node::Children Node::children() const {
+  return Children(first_child());
+}
 
 }  // namespace sluice::fdt

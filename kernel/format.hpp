@@ -60,6 +60,9 @@ class FormatArg {
   std::string_view text_;
 };
 
+// Not constexpr: where the compiler would have to call it, it says its name.
+void another_number_of_fields_than_arguments();
+
 // A format string whose fields are counted when it is compiled.
 template <class... Args>
 class BasicFormatString {
@@ -76,7 +79,7 @@ class BasicFormatString {
       }
     }
     if (fields != sizeof...(Args)) {
-      throw "the format string has another number of fields than there are arguments";
+      another_number_of_fields_than_arguments();
     }
   }
   constexpr std::string_view text() const { return text_; }

@@ -26,11 +26,11 @@ struct Ring {
   u64 head = 0;  // where the next record goes
   u64 tail = 0;  // the oldest record
   SpinLock lock;
-  Level level = Level::Info;
-  Show show = nullptr;
 };
 
-constinit Ring ring;
+constinit Ring ring;  // all zeroes at start: it takes no room in the image
+constinit Level shown_level = Level::Info;
+constinit Show show = nullptr;
 
 void copy_in(u64 position, const void* from, usize bytes) {
   const usize at = position % kRingBytes;
@@ -63,7 +63,9 @@ void append(const Line& line) {
   ring.head += record;
 }
 
-bool is_control(char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7f'; }
+bool is_control(char c) {
+  return (static_cast<u8>(c) < ' ' && c != '\t') || c == '\x7f';
+}
 
 }  // namespace
 
@@ -76,22 +78,22 @@ void vwrite(Level level, std::string_view format, std::span<const FormatArg> arg
 
   const LockGuard guard(ring.lock);
   append(line);
-  if (ring.show != nullptr && level <= ring.level) {
-    ring.show(line);
+  if (show != nullptr && level <= shown_level) {
+    show(line);
   }
 }
 
-void set_level(Level level) { ring.level = level; }
+void set_level(Level level) { shown_level = level; }
 
-void set_show(Show show) {
-  ring.show = show;
+void set_show(Show new_show) {
+  show = new_show;
   if (show == nullptr) {
     return;
   }
   for_each(
       [](const Line& line, void*) {
-        if (line.level <= ring.level) {
-          ring.show(line);
+        if (line.level <= shown_level) {
+          show(line);
         }
       },
       nullptr);

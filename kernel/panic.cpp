@@ -1,9 +1,12 @@
-// Panic: hands the message to the world's own ending.
+// The two ends of a program: both are the world's own.
 #include <sluice/kernel/panic.hpp>
 
+#include <sluice/kernel/exit.hpp>
 #include <sluice_port.hpp>
 
 namespace sluice {
+
+void exit(u32 status) { port::exit(status); }
 
 void panic(std::string_view message) { port::panic(message); }
 

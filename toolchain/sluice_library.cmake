@@ -2,9 +2,9 @@
 # Every library sees the headers as <sluice/kernel/…>, <sluice/drivers/…>, <sluice/fs/…>, and links its DEPS alone.
 
 if(CMAKE_SYSTEM_NAME STREQUAL "Generic" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
-  set(SLUICE_BARE_METAL ON)
+  set(SLUICE_BARE_METAL ON CACHE INTERNAL "")
 else()
-  set(SLUICE_BARE_METAL OFF)
+  set(SLUICE_BARE_METAL OFF CACHE INTERNAL "")
 endif()
 
 # Headers stand beside their sources; one folder of links makes them <sluice/…>.
@@ -26,7 +26,9 @@ endif()
 if(SLUICE_BARE_METAL)
   target_compile_options(sluice_flags INTERFACE
     -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fno-pic -fno-omit-frame-pointer
+    $<$<CONFIG:Release>:-flto=auto> -ffunction-sections
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables>)
+  target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto=auto> $<$<CONFIG:Release>:-O2>)
 elseif(SLUICE_SANITIZE)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)

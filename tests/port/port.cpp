@@ -15,6 +15,7 @@ namespace sluice::test {
 namespace {
 
 World* current_world = nullptr;
+World* fallback_world = nullptr;  // for code that only needs a hart and a clock; gives way to a test's own
 constexpr std::byte kPoison{0xdb};
 
 }  // namespace
@@ -127,7 +128,7 @@ void FakeController::handle_pending() {
 // --- World -----------------------------------------------------------------------------------------------------------
 
 World::World() {
-  if (current_world != nullptr) {
+  if (current_world != fallback_world) {
     throw Panic("two worlds at once");
   }
   current_world = this;
@@ -137,20 +138,16 @@ World::World() {
 
 World::~World() noexcept(false) {
   irq::remove_controller(controller);
-  current_world = nullptr;
+  current_world = fallback_world;
   if (arena.live() != 0 && std::uncaught_exceptions() == 0) {
     throw Panic("DMA memory or mappings left over: " + std::to_string(arena.live()));
   }
 }
 
 World& World::current() {
-  static World* fallback = nullptr;  // for code that only needs a hart and a clock
   if (current_world == nullptr) {
-    fallback = new World;
-    std::atexit([] {
-      current_world = fallback == current_world ? nullptr : current_world;
-      irq::remove_controller(fallback->controller);
-    });
+    fallback_world = new World;  // lives as long as the process
+    irq::remove_controller(fallback_world->controller);
   }
   return *current_world;
 }
@@ -214,7 +211,7 @@ void idle() {
     return;
   }
   for (const auto& step : world.steps) {
-    if (step()) {
+    if (step() || world.controller.deliverable()) {
       return;
     }
   }
@@ -235,6 +232,16 @@ Result<MmioRegion*> map_device(PhysAddr base, u64 bytes) {
 
 void unmap_device(MmioRegion*) {}
 
+std::byte* allocate_pages(usize count) {
+  test::Arena& arena = World::current().arena;
+  if (arena.allocations_left == 0) {
+    return nullptr;
+  }
+  --arena.allocations_left;
+  return static_cast<std::byte*>(std::aligned_alloc(4096, count * 4096));
+}
+void free_pages(std::byte* pages, usize) { std::free(pages); }
+
 Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask) {
   return World::current().arena.allocate(bytes, alignment, mask);
 }
@@ -246,6 +253,7 @@ void dma_unmap(BusAddr bus, std::byte* data, u32 bytes, DmaDirection direction) 
   World::current().arena.unmap(bus, data, bytes, direction);
 }
 
+void exit(u32 status) { throw test::Exit{status}; }
 void panic(std::string_view message) { throw test::Panic(std::string(message)); }
 
 }  // namespace sluice::port

@@ -34,6 +34,9 @@ void wake(Hart& hart);
 Result<MmioRegion*> map_device(PhysAddr base, u64 bytes);
 void unmap_device(MmioRegion* region);
 
+std::byte* allocate_pages(usize count);
+void free_pages(std::byte* pages, usize count);
+
 enum class DmaDirection : u8 { ToDevice, FromDevice };
 struct DmaBlock {
   std::byte* data = nullptr;
@@ -45,6 +48,7 @@ void dma_free(const DmaBlock& block);
 Result<BusAddr> dma_map(std::byte* data, u32 bytes, DmaDirection direction, u64 mask);
 void dma_unmap(BusAddr bus, std::byte* data, u32 bytes, DmaDirection direction);
 
+[[noreturn]] void exit(u32 status);
 [[noreturn]] void panic(std::string_view message);
 
 }  // namespace port

@@ -52,6 +52,11 @@ class Arena {
   u64 next_bus_ = 0x5000'0000;
 };
 
+// What exit() throws on the host.
+struct Exit {
+  u32 status;
+};
+
 // An interrupt controller of the test's own: raise() calls the handler as the trap handler would.
 class FakeController final : public irq::Controller {
  public:
