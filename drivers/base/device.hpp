@@ -1,7 +1,7 @@
 // The device model: Bus, Device, Driver (Linux: bus_type, device, device_driver).
-// A bus matches devices with drivers whenever either arrives. Probing binds them; what a driver takes in probe through the
-// Device's managed resources is released in reverse order when probe fails or the device goes.
-// Task context throughout, unless said otherwise.
+// A bus matches devices with drivers whenever either arrives. Probing binds them; what a driver
+// takes in probe through the Device's managed resources is released in reverse order when probe
+// fails or the device goes. Task context throughout, unless said otherwise.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <sluice/kernel/fdt.hpp>
+#include <sluice/kernel/format.hpp>
 #include <sluice/kernel/irq.hpp>
 #include <sluice/kernel/list.hpp>
 #include <sluice/kernel/mmio.hpp>
@@ -36,8 +37,6 @@ struct IrqResource {
 enum class State : u8 { Unbound, Deferred, Bound, Failed };
 std::string_view to_string(State state);
 
-struct SiblingTag;
-
 // Something on a bus. Buses derive from it to add what they know (virtio::Device).
 class Device : public ListNode<> {
  public:
@@ -50,11 +49,15 @@ class Device : public ListNode<> {
   Bus* bus() const { return bus_; }
   Driver* driver() const { return driver_; }
   State state() const { return state_; }
-  // Why it is deferred or failed, in words; empty where it is neither.
+  // Why it is deferred, failed or left unbound by a driver that matched, in words; else empty.
   std::string_view reason() const { return reason_.data(); }
 
-  void* driver_data = nullptr;          // the driver's, while bound
-  fdt::Node node{};                     // its device-tree node; default: none
+  // What its bus knows of it besides, for `lsdev -v`: lines of `key: value`.
+  virtual void describe(Sink&) const {}
+
+  void* driver_data = nullptr;           // the driver's, while bound
+  std::span<std::byte> platform_data{};  // what whoever added the device tells its driver
+  fdt::Node node{};                      // its device-tree node; default: none
   std::array<MmioResource, 4> mmio{};
   u32 mmio_count = 0;
   std::array<IrqResource, 4> irqs{};
@@ -68,16 +71,19 @@ class Device : public ListNode<> {
 
   // Maps register range `index`. OutOfRange: it has none of that index; NoMemory.
   Result<MmioRegion*> map_mmio(u32 index);
-  // Asks for interrupt `index`; the handler runs in irq context. Defer, OutOfRange, Busy.
+  // Asks for interrupt `index`; the handler runs in irq context. A bound device may ask too, and
+  // counts as bound after its controller from then on. Defer, OutOfRange, Busy, NoMemory.
   Result<void> request_irq(u32 index, irq::Handler handler, void* context);
   // A T constructed with `args`, destroyed with the binding. NoMemory.
   template <class T, class... Args>
   Result<T*> make(Args&&... args);
-  // Calls `release(context)` with the binding's end. NoMemory.
+  // Calls `release(context)` with the binding's end. NoMemory, and then it is not called.
   Result<void> add_release(void (*release)(void* context), void* context);
 
  private:
   friend class Bus;
+  friend void retry_deferred();
+  friend void shutdown_all();
   struct Managed {
     Managed* previous;
     void (*release)(void* context);
@@ -92,11 +98,13 @@ class Device : public ListNode<> {
   Driver* driver_ = nullptr;
   State state_ = State::Unbound;
   std::array<char, 96> reason_{};
+  static inline u64 last_order_ = 0;
+  u64 bound_order_ = 0;  // grows with each probe that begins: a parent's before its children's
   Managed* managed_ = nullptr;
 };
 
-// What drives devices of a bus. One object per driver, without constructors that register anything: the image names its
-// drivers (docs/your-own-image.md).
+// What drives devices of a bus. One object per driver, without constructors that register anything:
+// the image names its drivers (docs/your-own-image.md).
 class Driver : public ListNode<> {
  public:
   constexpr explicit Driver(std::string_view name) : name_(name) {}
@@ -106,8 +114,9 @@ class Driver : public ListNode<> {
   // The bus this driver is for, by name.
   virtual std::string_view bus_name() const = 0;
 
-  // Takes the device into service. Defer: asked again after another device was bound. What is taken through the device's
-  // managed resources needs no undoing here.
+  // Takes the device into service. Defer: asked again after another device was bound; NotFound:
+  // there is nothing in its place, which is no failure. What is taken through the device's managed
+  // resources needs no undoing here.
   virtual Result<void> probe(Device& device) = 0;
   // Takes it out of service; managed resources are released afterwards.
   virtual void remove(Device&) {}
@@ -134,19 +143,28 @@ class Bus : public ListNode<> {
   virtual Result<void> probe(Device& device);
   virtual void remove(Device& device);
   virtual void shutdown(Device& device);
+  // Quiets a bound device without unbinding it, and wakes it. Invalid: it is not bound; else what
+  // its driver says.
+  virtual Result<void> suspend(Device& device);
+  virtual Result<void> resume(Device& device);
 
-  // A device arrives (it outlives its time on the bus), or goes: unbound, then forgotten. Exists: the name is taken.
+  // A device arrives (it outlives its time on the bus), or goes: unbound, then forgotten. Exists:
+  // the name is taken.
   Result<void> add_device(Device& device);
   void remove_device(Device& device);
   // A driver arrives, or goes: its devices are unbound.
   void add_driver(Driver& driver);
   void remove_driver(Driver& driver);
 
-  // By hand. Busy: bound already, or NotSupported: suppress_bind; NotFound: nothing matches.
+  // By hand. Busy: bound already; NotSupported: suppress_bind; NotFound: nothing matches; Invalid:
+  // not bound, or not on this bus; else what the last probe said.
   Result<void> bind(Device& device);
   Result<void> unbind(Device& device);
-  // Unbinds without asking suppress_bind, as at the end of a device.
+  // Unbinds without asking suppress_bind, as at the end of a device. Nothing happens where it is
+  // not bound.
   void release(Device& device);
+  // Unbinds every device, last bound first.
+  void release_all();
 
   const List<Device>& devices() const { return devices_; }
   const List<Driver>& drivers() const { return drivers_; }
@@ -154,16 +172,21 @@ class Bus : public ListNode<> {
 
  private:
   friend void retry_deferred();
-  // Tries drivers in the order they came until one binds or defers.
-  void try_to_bind(Device& device);
-  bool bind_to(Device& device, Driver& driver);
+  friend void shutdown_all();
+  static Device* last_bound(const List<Device>& devices, u64 before);
+  // Tries drivers in the order they came until one binds or defers. NotFound: none matches.
+  Result<void> try_to_bind(Device& device);
+  Result<void> bind_to(Device& device, Driver& driver);
+  Device* last_bound_to(const Driver& driver) const;
+  static void retry_deferred_after_success();
 
   std::string_view name_;
   List<Device> devices_;
   List<Driver> drivers_;
 };
 
-// Buses of the machine, in the order they were added; a bus is in the list from add_bus to remove_bus.
+// Buses of the machine, in the order they were added; a bus is in the list from add_bus to
+// remove_bus.
 void add_bus(Bus& bus);
 void remove_bus(Bus& bus);
 Bus* find_bus(std::string_view name);
@@ -171,6 +194,10 @@ const List<Bus>& buses();
 
 // Gives a driver to the bus that it names. NotFound: there is no such bus.
 Result<void> add_driver(Driver& driver);
+
+// Probes deferred devices again, on every bus, until none of them binds. Called whenever a probe
+// has succeeded; by hand where what they wait for comes otherwise.
+void retry_deferred();
 
 // Calls shutdown for every bound device, last bound first.
 void shutdown_all();

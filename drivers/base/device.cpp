@@ -1,0 +1,113 @@
+// Devices: what they are called, why they wait, and the resources that their drivers took.
+#include <sluice/drivers/base/device.hpp>
+
+#include <algorithm>
+
+#include <sluice/kernel/panic.hpp>
+
+namespace sluice::dev {
+
+std::string_view to_string(State state) {
+  switch (state) {
+    case State::Unbound:
+      return "unbound";
+    case State::Deferred:
+      return "deferred";
+    case State::Bound:
+      return "bound";
+    case State::Failed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+Device::Device(std::string_view name, Device* parent) : parent_(parent) {
+  std::copy_n(name.begin(), std::min(name.size(), name_.size() - 1), name_.begin());
+}
+
+Device::~Device() {
+  // The driver would be left with a device that is gone.
+  SLUICE_ASSERT(bus_ == nullptr);
+  release_all();
+}
+
+void Device::set_reason(std::string_view reason) {
+  reason_ = {};
+  if (state_ == State::Bound) {
+    return;  // it asked for more than its probe did, and can do without
+  }
+  std::copy_n(reason.begin(), std::min(reason.size(), reason_.size() - 1), reason_.begin());
+}
+
+std::unexpected<Errc> Device::defer(std::string_view waits_for) {
+  std::array<char, sizeof(reason_)> text{};
+  BufferSink sink(text);
+  format_to(sink, "waits for {}", waits_for);
+  set_reason(sink.text());
+  return fail(Errc::Defer);
+}
+
+std::unexpected<Errc> Device::reject(Errc error, std::string_view why) {
+  set_reason(why);
+  return fail(error);
+}
+
+Result<MmioRegion*> Device::map_mmio(u32 index) {
+  if (index >= mmio_count || mmio[index].bytes == 0) {
+    return reject(Errc::OutOfRange, "it has no such registers");
+  }
+  const Result<MmioRegion*> region = port::map_device(mmio[index].base, mmio[index].bytes);
+  if (!region) {
+    // That no registers are there is no empty place: the device's description is wrong.
+    const Errc error = region.error() == Errc::NotFound ? Errc::OutOfRange : region.error();
+    return reject(error, "its registers cannot be mapped");
+  }
+  const Result<void> added = add_release(
+      [](void* context) { port::unmap_device(static_cast<MmioRegion*>(context)); }, *region);
+  if (!added) {
+    port::unmap_device(*region);
+    return fail(added.error());
+  }
+  return *region;
+}
+
+Result<void> Device::request_irq(u32 index, irq::Handler handler, void* context) {
+  if (index >= irq_count) {
+    return reject(Errc::OutOfRange, "it has no such interrupt");
+  }
+  const IrqResource& irq = irqs[index];
+  Result<irq::Registration> registration =
+      irq::request(irq.controller_phandle, irq.source, handler, context, name());
+  if (registration) {
+    TRY(make<irq::Registration>(std::move(*registration)));
+    if (state_ == State::Bound) {
+      bound_order_ = ++last_order_;
+    }
+    return {};
+  }
+  if (registration.error() == Errc::Defer) {
+    return defer("its interrupt controller");
+  }
+  return reject(registration.error(), "its interrupt cannot be had");
+}
+
+Result<void> Device::add_release(void (*release)(void* context), void* context) {
+  auto* managed = new (std::nothrow) Managed{managed_, release, context};
+  if (managed == nullptr) {
+    return fail(Errc::NoMemory);
+  }
+  managed_ = managed;
+  return {};
+}
+
+void Device::release_all() {
+  while (managed_ != nullptr) {
+    // Out of the chain first: what is released may ask for nothing, but must not be released twice.
+    Managed* last = managed_;
+    managed_ = last->previous;
+    last->release(last->context);
+    delete last;
+  }
+}
+
+}  // namespace sluice::dev

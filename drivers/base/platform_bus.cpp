@@ -1,0 +1,246 @@
+// From the device tree's nodes to devices.
+#include <sluice/drivers/base/platform_bus.hpp>
+
+#include <algorithm>
+#include <memory>
+
+#include <sluice/kernel/log.hpp>
+
+namespace sluice::dev {
+namespace {
+
+// Cell `index` of a property as part of a number of `cells` cells; 1 or 2, or 0 for the number 0.
+std::optional<u64> cells_at(fdt::Node node, std::string_view property, u32 index, u32 cells) {
+  u64 number = 0;
+  for (u32 i = 0; i < cells; ++i) {
+    const std::optional<u32> cell = node.cell_at(property, index + i);
+    if (!cell || cells > 2) {
+      return std::nullopt;
+    }
+    number = number << 32 | *cell;
+  }
+  return number;
+}
+
+// An address on `bus` as an address on the bus above it (2.3.8). Nothing where `ranges` does not
+// lead there.
+std::optional<u64> translate_once(fdt::Node bus, fdt::Range range) {
+  const std::optional<fdt::Property> ranges = bus.property("ranges");
+  if (!ranges) {
+    return std::nullopt;
+  }
+  if (ranges->value.empty()) {
+    return range.base;
+  }
+  const u32 child_cells = bus.cell("#address-cells").value_or(2);
+  const u32 parent_cells = bus.parent().cell("#address-cells").value_or(2);
+  const u32 size_cells = bus.cell("#size-cells").value_or(1);
+  if (child_cells > 2 || parent_cells > 2 || size_cells > 2) {
+    return std::nullopt;
+  }
+  const u32 entry = child_cells + parent_cells + size_cells;
+  for (u32 at = 0; entry > 0 && (at + entry) * 4 <= ranges->value.size(); at += entry) {
+    const u64 child = cells_at(bus, "ranges", at, child_cells).value_or(0);
+    const u64 parent = cells_at(bus, "ranges", at + child_cells, parent_cells).value_or(0);
+    const u64 bytes =
+        cells_at(bus, "ranges", at + child_cells + parent_cells, size_cells).value_or(0);
+    const u64 inside = range.base - child;
+    if (range.base >= child && inside < bytes && range.bytes <= bytes - inside &&
+        parent + inside >= parent) {
+      return parent + inside;
+    }
+  }
+  return std::nullopt;
+}
+
+// How many cells an interrupt of the controller `phandle` has: 1 or 2, or nothing.
+std::optional<u32> interrupt_cells(const fdt::Tree& tree, u32 phandle) {
+  const std::optional<u32> cells = tree.find_phandle(phandle).cell("#interrupt-cells");
+  return cells == 1u || cells == 2u ? cells : std::nullopt;
+}
+
+bool add_irq(Device& device, u32 phandle, u32 source) {
+  if (device.irq_count == device.irqs.size()) {
+    log::debug("{}: only its first {} interrupts are used", device.name(), device.irq_count);
+    return false;
+  }
+  device.irqs[device.irq_count++] = {phandle, source};
+  return true;
+}
+
+// 2.4.1.2: a list of (controller, its cells).
+void read_interrupts_extended(const fdt::Tree& tree, Device& device) {
+  for (u32 at = 0;;) {
+    const std::optional<u32> phandle = device.node.cell_at("interrupts-extended", at);
+    if (!phandle) {
+      return;
+    }
+    const std::optional<u32> cells = interrupt_cells(tree, *phandle);
+    const std::optional<u32> source = device.node.cell_at("interrupts-extended", at + 1);
+    if (!cells || !source) {
+      log::warning("{}: entry {} of interrupts-extended names no usable controller ({:#x})",
+                   device.name(), at, *phandle);
+      return;
+    }
+    // The way a controller's node says that it has no such context.
+    const bool absent = *source == ~u32{0};
+    if (!absent && !add_irq(device, *phandle, *source)) {
+      return;
+    }
+    at += 1 + *cells;
+  }
+}
+
+// 2.4.1.1: a list of interrupts of one controller.
+void read_interrupts(const fdt::Tree& tree, Device& device) {
+  const std::optional<u32> phandle = device.node.interrupt_parent();
+  const std::optional<u32> cells = phandle ? interrupt_cells(tree, *phandle) : std::nullopt;
+  if (!cells) {
+    log::warning("{}: its interrupts are of no usable controller ({:#x})", device.name(),
+                 phandle.value_or(0));
+    return;
+  }
+  for (u32 at = 0;; at += *cells) {
+    const std::optional<u32> source = device.node.cell_at("interrupts", at);
+    if (!source || !add_irq(device, *phandle, *source)) {
+      return;
+    }
+  }
+}
+
+// An address range of a node below `buses`, outermost first, as an address of the machine.
+std::optional<u64> translate(std::span<const fdt::Node> buses, fdt::Range range) {
+  for (; !buses.empty(); buses = buses.first(buses.size() - 1)) {
+    const std::optional<u64> base = translate_once(buses.back(), range);
+    if (!base) {
+      return std::nullopt;
+    }
+    range.base = *base;
+  }
+  return range.base;
+}
+
+void read_registers(Device& device, std::span<const fdt::Node> buses) {
+  for (u32 index = 0;; ++index) {
+    const std::optional<fdt::Range> range = device.node.reg(index);
+    if (!range || range->bytes == 0) {
+      return;
+    }
+    if (device.mmio_count == device.mmio.size()) {
+      log::debug("{}: only its first {} register ranges are used", device.name(),
+                 device.mmio_count);
+      return;
+    }
+    const std::optional<u64> base = translate(buses, *range);
+    if (!base) {
+      log::warning("{}: registers at {:#x}, {} bytes: no `ranges` leads there", device.name(),
+                   range->base, range->bytes);
+      return;  // whatever follows would get another's index
+    }
+    device.mmio[device.mmio_count++] = {PhysAddr(*base), range->bytes};
+  }
+}
+
+// The address stands before the name, so that the names of devices differ even where they are cut
+// short.
+void name_device(Sink& name, fdt::Node node, std::span<const fdt::Node> buses) {
+  const std::string_view full = node.name();
+  const usize at = full.find('@');
+  if (at == std::string_view::npos) {
+    name.put(full);
+    return;
+  }
+  const std::optional<fdt::Range> range = node.reg(0);
+  const std::optional<u64> base = range ? translate(buses, *range) : std::nullopt;
+  if (base) {
+    format_to(name, "{:x}.{}", *base, full.substr(0, at));
+  } else {
+    format_to(name, "{}.{}", full.substr(at + 1), full.substr(0, at));
+  }
+}
+
+}  // namespace
+
+PlatformBus::~PlatformBus() {
+  release_all();
+  while (last_made_ != nullptr) {
+    const std::unique_ptr<Owned> last(last_made_);
+    last_made_ = last->previous;
+    remove_device(*last);
+  }
+}
+
+bool PlatformBus::match(const Device& device, const Driver& driver) const {
+  if (!device.node) {
+    const std::string_view name = device.name();
+    return name.substr(0, name.find_last_not_of("0123456789") + 1) == driver.name();
+  }
+  // Only platform drivers come to this bus: Bus::add_driver checks.
+  const std::span<const std::string_view> known =
+      static_cast<const PlatformDriver&>(driver).compatibles();
+  return std::ranges::any_of(
+      known, [&](std::string_view what) { return device.node.is_compatible(what); });
+}
+
+Result<Device*> PlatformBus::make_device(const fdt::Tree& tree, fdt::Node node, const Path& path) {
+  if (made_ == kMaxDevices) {
+    log::error("platform bus: more than {} devices: {} and what follows is left out", kMaxDevices,
+               node.name());
+    return fail(Errc::OutOfRange);
+  }
+  const std::span<const fdt::Node> buses(path.buses.data(), path.depth);
+  std::array<char, 64> name{};
+  BufferSink sink(name);
+  name_device(sink, node, buses);
+  Device* parent = path.depth > 0 ? path.devices[path.depth - 1] : nullptr;
+  std::unique_ptr<Owned> device(new (std::nothrow) Owned(sink.text(), parent, last_made_));
+  if (device == nullptr) {
+    log::error("platform bus: no memory for {}", node.name());
+    return fail(Errc::NoMemory);
+  }
+  device->node = node;
+  read_registers(*device, buses);
+  if (node.property("interrupts-extended")) {
+    read_interrupts_extended(tree, *device);
+  } else if (node.property("interrupts")) {
+    read_interrupts(tree, *device);
+  }
+  TRY(add_device(*device));
+  ++made_;
+  last_made_ = device.release();
+  return last_made_;
+}
+
+Result<void> PlatformBus::populate_children(const fdt::Tree& tree, fdt::Node bus, Path& path) {
+  for (const fdt::Node node : bus.children()) {
+    if (!node.enabled() || !node.property("compatible")) {
+      continue;
+    }
+    const Result<Device*> device = make_device(tree, node, path);
+    if (!device && device.error() != Errc::Exists) {
+      return fail(device.error());
+    }
+    if (!device || !node.is_compatible("simple-bus")) {
+      continue;
+    }
+    if (path.depth == kMaxDepth) {
+      log::error("platform bus: {}: buses nested deeper than {}; its devices are left out",
+                 node.name(), kMaxDepth);
+      continue;
+    }
+    path.buses[path.depth] = node;
+    path.devices[path.depth] = *device;
+    ++path.depth;
+    const Result<void> below = populate_children(tree, node, path);
+    --path.depth;
+    TRY(below);
+  }
+  return {};
+}
+
+Result<void> PlatformBus::populate(const fdt::Tree& tree) {
+  Path path;
+  return populate_children(tree, tree.root(), path);
+}
+
+}  // namespace sluice::dev
