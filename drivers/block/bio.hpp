@@ -1,7 +1,7 @@
-// Bio: one piece of block I/O as its submitter describes it: an operation, a place on the disk, and memory in any number
-// of segments.
-// Used by file systems and programs (through BlockDevice), and by the request layer, which turns bios into requests.
-// The submitter owns the bio, its segment array and the memory until end_io is called, exactly once.
+// Bio: one piece of block I/O as its submitter describes it: an operation, a place on the disk, and
+// memory in any number of segments. Used by file systems and programs (through BlockDevice), and by
+// the request layer, which turns bios into requests. The submitter owns the bio, its segment array
+// and the memory until end_io is called, exactly once.
 #pragma once
 
 #include <atomic>
@@ -19,52 +19,65 @@ class Request;
 
 // The unit of addresses on every disk, whatever its logical block size.
 inline constexpr u32 kSectorBytes = 512;
+inline constexpr u32 kSectorShift = 9;
 using Sector = Strong<struct SectorTag>;
 
 enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes };
-constexpr bool carries_data(Op op) { return op == Op::Read || op == Op::Write; }
+inline constexpr u32 kOps = 5;
+constexpr bool carries_data(Op op) {
+  return op == Op::Read || op == Op::Write;
+}
 std::string_view to_string(Op op);
 
 // How an I/O ended.
 enum class Status : u8 {
   Ok,
-  IoError,      // the device said so
-  OutOfRange,   // beyond the capacity
-  Misaligned,   // not whole logical blocks, or more segments per block than the device takes
+  IoError,     // the device said so
+  OutOfRange,  // beyond the capacity
+  Misaligned,  // not whole logical blocks, or more segments per block than the
+               // device takes
   ReadOnly,
-  Unsupported,  // the device does not do this operation
+  Unsupported,  // the device does not do this operation, or a segment has bytes
+                // but no memory
   NoSpace,
   TimedOut,
-  Removed,      // the disk is gone
+  Removed,  // the disk is gone
 };
 std::string_view to_string(Status status);
 
 // The same as an error of set-up, for Result-returning callers; `status` is not Ok.
 Errc to_errc(Status status);
 
-// A piece of memory, contiguous for the CPU. Any alignment; `bytes` > 0.
+// A piece of memory, contiguous for the CPU. Any alignment; one of 0 bytes is passed over.
 struct Segment {
   std::byte* data = nullptr;
   u32 bytes = 0;
 };
 
+// A place in a bio's memory.
+struct SegmentCursor {
+  u32 index = 0;  // of the segment
+  u32 skip = 0;   // bytes of it that lie before the place
+};
+
 class Bio : public ListNode<> {
  public:
-  // Called once, in irq, work or task context, perhaps before submit returns. The bio is the owner's again.
+  // Called once, in irq, work or task context, perhaps before submit returns.
+  // The bio is the owner's again, and may be submitted anew from here, save in irq context.
   using EndIo = void (*)(Bio& bio);
 
   Bio() = default;
-  Bio(Op op, Sector sector, std::span<const Segment> segments, EndIo end_io, void* context)
-      : op(op), sector(sector), segments(segments), end_io(end_io), context(context) {}
+  Bio(Op what, Sector first, std::span<const Segment> memory, EndIo when_ended, void* with)
+      : op(what), sector(first), segments(memory), end_io(when_ended), context(with) {}
 
   Op op = Op::Read;
   Sector sector{};                    // the first
   std::span<const Segment> segments;  // Read and Write; for the others empty
   u64 range_bytes = 0;                // Discard and WriteZeroes: how far
   EndIo end_io = nullptr;
-  void* context = nullptr;            // the submitter's
+  void* context = nullptr;  // the submitter's
 
-  Status status = Status::Ok;         // valid from end_io on
+  Status status = Status::Ok;  // valid from end_io on
 
   // Data bytes for Read and Write, the range for Discard and WriteZeroes, 0 for Flush.
   u64 bytes() const;
@@ -76,15 +89,44 @@ class Bio : public ListNode<> {
   friend class SegmentRange;
   friend class RequestBuilder;
 
-  Disk* disk_ = nullptr;           // where it was submitted
-  Bio* next_in_request_ = nullptr; // the request's chain
-  u64 total_bytes_ = 0;            // bytes(), computed once at submission
-  u64 issued_bytes_ = 0;           // in requests so far: the rest still waits
-  std::atomic<u32> parts_{0};      // what must end before the bio does: its requests, and the waiting rest
+  // What is to become of it; decided by the disk at submission.
+  enum class Plan : u32 {
+    EndNow,    // with `status`
+    OneWhole,  // it has one segment and fits into one request
+    Parts,     // anything else
+  };
+
+  // How parts_ counts: a bio that was never split has one part and the bit clear.
+  static constexpr u32 kWhole = 1;
+  static constexpr u32 kSplit = u32{1} << 31;
+
+  // One part has ended; with the last one the bio ends. Any context, no lock held.
+  void end_part(Status part_status) {
+    if (parts_.load(std::memory_order_relaxed) == kWhole) [[likely]] {
+      end(part_status);
+    } else {
+      end_one_of_several(part_status);
+    }
+  }
+  void end_one_of_several(Status part_status);
+  void end(Status final_status) {
+    status = final_status;
+    end_io(*this);
+  }
+
+  Disk* disk_ = nullptr;            // where it was submitted
+  Bio* next_in_request_ = nullptr;  // the request's chain
+  u64 total_bytes_ = 0;             // bytes(), computed once
+  u64 issued_bytes_ = 0;            // Parts: in requests so far; the rest still waits
+  SegmentCursor issued_to_;         // the same as a place in the memory
+  Plan plan_ = Plan::EndNow;
+  // What must end before the bio does: its requests, and the waiting rest.
+  std::atomic<u32> parts_{0};
+  std::atomic<u32> failure_{0};  // the Status of a part that failed, where it was split
 };
 
-// Bytes [offset, offset + bytes) of a chain of bios as a range of segments, each clipped to the range and to
-// `max_segment_bytes`: for (Segment segment : request.segments()).
+// `bytes` of a chain of bios, from a place in the first one on, as a range of segments, each at
+// most `max_segment_bytes` long: for (Segment segment : request.segments()).
 class SegmentRange {
  public:
   struct End {};
@@ -99,24 +141,35 @@ class SegmentRange {
 
    private:
     friend class SegmentRange;
-    void advance();
+    iterator(const Bio* bio, SegmentCursor at, u64 bytes, u32 max_segment_bytes)
+        : bio_(bio), at_(at), left_(bytes), max_segment_bytes_(max_segment_bytes) {
+      load();
+    }
+    void advance() {
+      left_ -= current_.bytes;
+      if (left_ == 0) [[likely]] {
+        current_.bytes = 0;
+      } else {
+        at_.skip += current_.bytes;
+        load();
+      }
+    }
     void load();
-    const Bio* bio_ = nullptr;
-    usize index_ = 0;          // of the segment in its bio
-    u64 skip_ = 0;             // bytes of that segment before the current piece
-    u64 left_ = 0;             // bytes of the range from the current piece on
-    u32 max_segment_bytes_ = 0;
+    const Bio* bio_;
+    SegmentCursor at_;
+    u64 left_;  // bytes of the range from the current piece on
+    u32 max_segment_bytes_;
     Segment current_{};
   };
 
-  SegmentRange(const Bio* first, u64 offset, u64 bytes, u32 max_segment_bytes)
-      : first_(first), offset_(offset), bytes_(bytes), max_segment_bytes_(max_segment_bytes) {}
-  iterator begin() const;
+  SegmentRange(const Bio* first, SegmentCursor start, u64 bytes, u32 max_segment_bytes)
+      : first_(first), start_(start), bytes_(bytes), max_segment_bytes_(max_segment_bytes) {}
+  iterator begin() const { return {first_, start_, bytes_, max_segment_bytes_}; }
   End end() const { return {}; }
 
  private:
   const Bio* first_;
-  u64 offset_;
+  SegmentCursor start_;
   u64 bytes_;
   u32 max_segment_bytes_;
 };

@@ -12,7 +12,7 @@ namespace sluice::blk {
 
 // What a device takes in one request. Bios may be longer: the request layer splits them.
 struct Limits {
-  u32 logical_block_bytes = 512;   // smallest unit of I/O: power of two, 512…65536
+  u32 logical_block_bytes = 512;  // smallest unit of I/O: power of two, 512…65536
   u32 physical_block_bytes = 512;
   u32 max_segments = 128;
   u32 max_segment_bytes = ~u32{0};
@@ -29,19 +29,22 @@ class BlockDevice {
   virtual bool read_only() const = 0;
   virtual bool has_write_cache() const = 0;  // Flush means something
 
-  // Takes all bios of the list as one batch: neighbours merge, the device is notified once. Each ends exactly once
-  // through its end_io, with an error status where it makes no sense (range, alignment, read-only). Task or work.
+  // Takes all bios of the list as one batch: neighbours merge, the device is notified once. Each
+  // ends exactly once through its end_io, with an error status where it makes no sense (range,
+  // alignment, read-only). Task or work.
   virtual void submit(List<Bio>& bios) = 0;
   void submit(Bio& bio);
 
-  // Reaps what is complete without an interrupt; how many requests that were. Task or work.
+  // Reaps what is complete without an interrupt; how many requests that were.
+  // Task or work.
   virtual unsigned poll() = 0;
 
  protected:
   ~BlockDevice() = default;
 };
 
-// Gathers bios and submits them as one batch when it goes out of scope, on flush(), or once it holds 32.
+// Gathers bios and submits them as one batch when it goes out of scope, on flush(), or once it
+// holds 32.
 class Plug {
  public:
   explicit Plug(BlockDevice& device) : device_(device) {}
@@ -66,14 +69,15 @@ Status flush(BlockDevice& device);
 Status discard(BlockDevice& device, Sector sector, u64 bytes);
 Status write_zeroes(BlockDevice& device, Sector sector, u64 bytes);
 
-// An open disk: counted by the disk, released on destruction. Where the disk goes away meanwhile, every bio ends with
-// Removed and the capacity is 0.
+// An open disk: counted by the disk, released on destruction. Where the disk goes away meanwhile,
+// every bio ends with Removed and the capacity is 0.
 class OpenDevice final : public BlockDevice, public ListNode<> {
  public:
   OpenDevice() = default;
   ~OpenDevice() { release(); }
 
-  // Opens the disk called `name`. NotFound; Busy: this object has one open. Task.
+  // Opens the disk called `name`. NotFound; Busy: this object has one open.
+  // Task.
   Result<void> open(std::string_view name);
   void release();
   bool removed() const { return disk_ == nullptr; }

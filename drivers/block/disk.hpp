@@ -1,6 +1,6 @@
-// Disk: a block device that drivers add and others find by name (Linux: gendisk).
-// A driver owns the disk and the tag set beneath it. Order of calls: construct, add(); then submissions; remove() or the
-// destructor, after which every bio has ended.
+// Disk: a block device that drivers add and others find by name (Linux:
+// gendisk). A driver owns the disk and the tag set beneath it. Order of calls:
+// construct, add(); then submissions; remove() or the destructor, after which every bio has ended.
 #pragma once
 
 #include <array>
@@ -21,15 +21,18 @@ class Disk final : public BlockDevice, public ListNode<DiskListTag> {
     bool write_cache = false;
   };
 
-  // `name` of at most 15 bytes: vda, ram0. The tag set outlives the disk.
+  // `name` of at most 15 bytes: vda, ram0. The tag set outlives the disk. The capacity and the
+  // limits in bytes are rounded down to whole logical blocks.
   Disk(TagSet& tag_set, std::string_view name, const Options& options);
   ~Disk();
 
-  // Makes it visible by name. Exists. Task.
+  // Makes it visible by name. Exists; Invalid: limits that no request can keep, or no name, with
+  // what is wrong in the log. Task.
   Result<void> add();
 
-  // Invisible from now on; new bios and those that wait end with Removed, open handles are told. Those in flight are the
-  // driver's to end (it resets the device) before the destructor. Task.
+  // Invisible from now on; new bios and those that wait end with Removed, open handles are told,
+  // the capacity is 0. Those in flight are the driver's to end (it resets the device) before the
+  // destructor, where one left over is a checked crash. Task, not from an end_io.
   void remove();
 
   TagSet& tag_set() const { return tag_set_; }
@@ -45,23 +48,38 @@ class Disk final : public BlockDevice, public ListNode<DiskListTag> {
   unsigned poll() override;
 
  private:
+  friend class HwQueue;
   friend class OpenDevice;
-  Status check(const Bio& bio) const;
+  friend class RequestBuilder;
+
+  // Makes a plan for `bio`, with the status where it ends now. Any context.
+  void admit(Bio& bio);
+  void admit_any(Bio& bio);
+  Status check(const Bio& bio, u64 bytes) const;
+  // How long a request of `op` may be.
+  u64 max_bytes(Op op) const { return max_bytes_[static_cast<u32>(op)]; }
+  bool limits_make_sense() const;
+  void round_to_blocks();
 
   TagSet& tag_set_;
   std::array<char, 16> name_{};
   Options options_;
-  bool added_ = false;
+  u64 block_mask_ = 0;              // the bits of an offset inside a logical block
+  u64 max_bytes_in_one_piece_ = 0;  // of data in one piece, to be one request
+  std::array<u64, kOps> max_bytes_{};
+  std::array<Status, kOps> refusals_{};
   bool removed_ = false;
   u32 open_count_ = 0;
   List<OpenDevice> opens_;
 };
 
-// The disks that were added, in that order; `find` gives null where there is none of that name. Task.
+// The disks that were added, in that order; `find` gives null where there is none of that name.
+// Task.
 Disk* find(std::string_view name);
 void for_each_disk(void (*visit)(Disk& disk, void* context), void* context);
 
-// The first free name of a kind of disk: vda, vdb, … vdz, vdaa for prefix "vd". Task.
+// The first free name of a kind of disk: vda, vdb, … vdz, vdaa for prefix "vd".
+// Task.
 std::array<char, 16> next_name(std::string_view prefix);
 
 }  // namespace sluice::blk

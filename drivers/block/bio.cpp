@@ -1,0 +1,111 @@
+// Bios: their words, their end, and the walk over their memory.
+#include <sluice/drivers/block/bio.hpp>
+
+#include <algorithm>
+
+namespace sluice::blk {
+
+std::string_view to_string(Op op) {
+  switch (op) {
+    case Op::Read:
+      return "read";
+    case Op::Write:
+      return "write";
+    case Op::Flush:
+      return "flush";
+    case Op::Discard:
+      return "discard";
+    case Op::WriteZeroes:
+      return "write zeroes";
+  }
+  return "unknown operation";
+}
+
+std::string_view to_string(Status status) {
+  switch (status) {
+    case Status::Ok:
+      return "ok";
+    case Status::IoError:
+      return "I/O error";
+    case Status::OutOfRange:
+      return "beyond the end of the disk";
+    case Status::Misaligned:
+      return "not whole logical blocks";
+    case Status::ReadOnly:
+      return "the disk is read-only";
+    case Status::Unsupported:
+      return "operation not supported";
+    case Status::NoSpace:
+      return "no space";
+    case Status::TimedOut:
+      return "timed out";
+    case Status::Removed:
+      return "the disk is gone";
+  }
+  return "unknown status";
+}
+
+Errc to_errc(Status status) {
+  switch (status) {
+    case Status::Ok:
+      break;
+    case Status::IoError:
+      return Errc::Io;
+    case Status::OutOfRange:
+      return Errc::OutOfRange;
+    case Status::Misaligned:
+      return Errc::Invalid;
+    case Status::ReadOnly:
+      return Errc::ReadOnly;
+    case Status::Unsupported:
+      return Errc::NotSupported;
+    case Status::NoSpace:
+      return Errc::NoMemory;
+    case Status::TimedOut:
+      return Errc::Timeout;
+    case Status::Removed:
+      return Errc::Removed;
+  }
+  return Errc::Io;
+}
+
+u64 Bio::bytes() const {
+  if (!carries_data(op)) {
+    return op == Op::Flush ? 0 : range_bytes;
+  }
+  u64 sum = 0;
+  for (const Segment& segment : segments) {
+    sum += segment.bytes;
+  }
+  return sum;
+}
+
+void Bio::end_one_of_several(Status part_status) {
+  if (part_status != Status::Ok) {
+    failure_.store(static_cast<u32>(part_status), std::memory_order_relaxed);
+  }
+  if (parts_.fetch_sub(1, std::memory_order_acq_rel) == (kSplit | 1)) {
+    end(static_cast<Status>(failure_.load(std::memory_order_relaxed)));
+  }
+}
+
+// Finds the piece at the cursor: passes over what is used up or empty, and on to the next bio of
+// the chain.
+void SegmentRange::iterator::load() {
+  while (left_ > 0) {
+    if (at_.index == bio_->segments.size()) {
+      bio_ = bio_->next_in_request_;
+      at_ = {};
+      continue;
+    }
+    const Segment& segment = bio_->segments[at_.index];
+    if (at_.skip < segment.bytes) {
+      const u32 piece = std::min(segment.bytes - at_.skip, max_segment_bytes_);
+      current_ = {segment.data + at_.skip, static_cast<u32>(std::min<u64>(piece, left_))};
+      return;
+    }
+    at_ = {at_.index + 1, 0};
+  }
+}
+
+}  // namespace sluice::blk

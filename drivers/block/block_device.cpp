@@ -1,0 +1,150 @@
+// Plugs, the synchronous helpers, and open handles.
+#include <sluice/drivers/block/block_device.hpp>
+
+#include <algorithm>
+
+#include <sluice/drivers/block/disk.hpp>
+#include <sluice/kernel/work.hpp>
+
+namespace sluice::blk {
+
+void BlockDevice::submit(Bio& bio) {
+  List<Bio> one;
+  one.push_back(bio);
+  submit(one);
+}
+
+void Plug::add(Bio& bio) {
+  bios_.push_back(bio);
+  if (++count_ == kBatch) {
+    flush();
+  }
+}
+
+void Plug::flush() {
+  count_ = 0;
+  if (!bios_.empty()) {
+    device_.submit(bios_);
+  }
+}
+
+// --- Synchronous helpers
+// ---------------------------------------------------------------------------------------------
+
+Status submit_and_wait(BlockDevice& device, Bio& bio) {
+  Completion done;
+  bio.context = &done;
+  bio.end_io = [](Bio& ended) { static_cast<Completion*>(ended.context)->complete(); };
+  device.submit(bio);
+  done.wait();
+  return bio.status;
+}
+
+namespace {
+
+// A segment counts its bytes in 32 bits; whole blocks of any size.
+constexpr usize kMostAtOnce = usize{1} << 30;
+
+Status transfer(BlockDevice& device, Op op, Sector sector, std::byte* data, usize bytes) {
+  do {
+    const Segment segment{data, static_cast<u32>(std::min(bytes, kMostAtOnce))};
+    Bio bio(op, sector, {&segment, 1}, nullptr, nullptr);
+    const Status status = submit_and_wait(device, bio);
+    if (status != Status::Ok) {
+      return status;
+    }
+    data += segment.bytes;
+    bytes -= segment.bytes;
+    sector += segment.bytes >> kSectorShift;
+  } while (bytes > 0);
+  return Status::Ok;
+}
+
+Status transfer_range(BlockDevice& device, Op op, Sector sector, u64 bytes) {
+  Bio bio(op, sector, {}, nullptr, nullptr);
+  bio.range_bytes = bytes;
+  return submit_and_wait(device, bio);
+}
+
+}  // namespace
+
+Status read(BlockDevice& device, Sector sector, std::span<std::byte> data) {
+  return transfer(device, Op::Read, sector, data.data(), data.size());
+}
+
+Status write(BlockDevice& device, Sector sector, std::span<const std::byte> data) {
+  // A segment serves both directions; what a Write names is only read.
+  return transfer(device, Op::Write, sector, const_cast<std::byte*>(data.data()), data.size());
+}
+
+Status flush(BlockDevice& device) {
+  return transfer_range(device, Op::Flush, Sector{}, 0);
+}
+
+Status discard(BlockDevice& device, Sector sector, u64 bytes) {
+  return transfer_range(device, Op::Discard, sector, bytes);
+}
+
+Status write_zeroes(BlockDevice& device, Sector sector, u64 bytes) {
+  return transfer_range(device, Op::WriteZeroes, sector, bytes);
+}
+
+// --- OpenDevice
+// ------------------------------------------------------------------------------------------------------
+
+Result<void> OpenDevice::open(std::string_view name) {
+  if (disk_ != nullptr) {
+    return fail(Errc::Busy);
+  }
+  Disk* const disk = find(name);
+  if (disk == nullptr) {
+    return fail(Errc::NotFound);
+  }
+  disk->opens_.push_back(*this);
+  ++disk->open_count_;
+  disk_ = disk;
+  return {};
+}
+
+void OpenDevice::release() {
+  if (disk_ != nullptr) {
+    disk_->opens_.remove(*this);
+    --disk_->open_count_;
+    disk_ = nullptr;
+  }
+}
+
+std::string_view OpenDevice::name() const {
+  return removed() ? "" : disk_->name();
+}
+u64 OpenDevice::sectors() const {
+  return removed() ? 0 : disk_->sectors();
+}
+bool OpenDevice::read_only() const {
+  return !removed() && disk_->read_only();
+}
+bool OpenDevice::has_write_cache() const {
+  return !removed() && disk_->has_write_cache();
+}
+
+const Limits& OpenDevice::limits() const {
+  static constexpr Limits kNone{};
+  return removed() ? kNone : disk_->limits();
+}
+
+void OpenDevice::submit(List<Bio>& bios) {
+  if (!removed()) {
+    disk_->submit(bios);
+    return;
+  }
+  while (Bio* const bio = bios.pop_front()) {
+    bio->status = Status::Removed;
+    bio->end_io(*bio);
+  }
+}
+
+unsigned OpenDevice::poll() {
+  return removed() ? 0 : disk_->poll();
+}
+
+}  // namespace sluice::blk

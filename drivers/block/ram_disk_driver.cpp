@@ -1,0 +1,45 @@
+// From a platform device to a RAM disk.
+#include <sluice/drivers/block/ram_disk_driver.hpp>
+
+#include <array>
+#include <utility>
+
+#include <sluice/drivers/block/ram_disk.hpp>
+#include <sluice/kernel/format.hpp>
+#include <sluice/kernel/log.hpp>
+
+namespace sluice::blk {
+namespace {
+
+std::unexpected<Errc> reject_ragged(dev::Device& device, usize bytes) {
+  std::array<char, 96> why;
+  BufferSink sink(why);
+  format_to(sink, "its image of {} bytes is no whole number of {}-byte sectors", bytes,
+            kSectorBytes);
+  return device.reject(Errc::Invalid, sink.text());
+}
+
+}  // namespace
+
+Result<void> RamDiskDriver::probe(dev::Device& device) {
+  const std::span<std::byte> image = device.platform_data;
+  if (image.size() % kSectorBytes != 0) {
+    return reject_ragged(device, image.size());
+  }
+  Result<std::unique_ptr<RamDisk>> created =
+      RamDisk::create({.name = device.name(), .image = image});
+  if (!created) {
+    return device.reject(created.error(), "no RAM disk could be made");
+  }
+  auto* const owner = TRY(device.make<std::unique_ptr<RamDisk>>(std::move(*created)));
+  device.driver_data = owner->get();
+  log::info("{}: {} KiB{}", device.name(), (*owner)->disk().sectors() / 2,
+            image.empty() ? ", pages appear as they are written" : " of an image");
+  return {};
+}
+
+void RamDiskDriver::remove(dev::Device& device) {
+  static_cast<RamDisk*>(device.driver_data)->disk().remove();
+}
+
+}  // namespace sluice::blk
