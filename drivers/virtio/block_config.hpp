@@ -1,0 +1,26 @@
+// BlockConfig: what a virtio disk says of itself in its configuration space, read and checked.
+// Used by BlockDisk. Reference: virtio 1.2, 5.2.4, 5.2.5.
+#pragma once
+
+#include <sluice/drivers/block/block_device.hpp>
+#include <sluice/drivers/virtio/bus.hpp>
+
+namespace sluice::virtio {
+
+struct BlockConfig {
+  u64 sectors = 0;  // of 512 bytes, whatever the block size
+  u32 block_bytes = blk::kSectorBytes;
+  u32 max_segments = 1;
+  u32 max_segment_bytes = ~u32{0};
+  bool read_only = false;
+  bool write_cache = false;
+
+  bool operator==(const BlockConfig&) const = default;
+
+  // The fields whose features were negotiated, of one generation. Task or work, once FEATURES_OK is
+  // set. Malformed, with the value in the log and in the device's reason: a field that makes no
+  // sense; Timeout: they keep changing.
+  static Result<BlockConfig> read(Device& device);
+};
+
+}  // namespace sluice::virtio

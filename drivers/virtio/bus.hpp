@@ -1,0 +1,156 @@
+// The virtio bus: Device, Driver and Bus (Linux: virtio_device, virtio_driver, virtio_bus).
+// Transports add devices, drivers of device types drive them; the bus does what is the same for all
+// of them, in the order of virtio 1.2, 3.1.1 (legacy: 3.1.2). Task context, unless said otherwise.
+//
+//   1. reset   2. ACKNOWLEDGE   3. DRIVER   4. features: what the driver's table and the device
+//   have in common; validate()
+//   5. FEATURES_OK   6. is it still set?   7. Driver::probe: queues, configuration   8. DRIVER_OK
+//   then Driver::scan
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/virtio/transport.hpp>
+#include <sluice/drivers/virtio/virtqueue.hpp>
+#include <sluice/kernel/work.hpp>
+
+namespace sluice::virtio {
+
+class Driver;
+
+// A device on the bus, and its driver's way to it.
+class Device final : public dev::Device {
+ public:
+  static constexpr u32 kMaxQueues = 16;
+  using QueueHandler = void (*)(void* context);
+
+  // `parent` and `transport` outlive it.
+  Device(std::string_view name, dev::Device* parent, Transport& transport);
+  ~Device() override;
+
+  Transport& transport() const { return transport_; }
+  u32 id() const { return transport_.device_id(); }
+  bool legacy() const { return transport_.legacy(); }
+  u64 offered() const { return offered_; }
+  u64 features() const { return features_; }  // negotiated
+  bool has(u64 feature) const { return (features_ & feature) != 0; }
+  // Device type, interface, negotiated features and queues. Task.
+  void describe(Sink& out) const override;
+  // In Driver::validate only: does without.
+  void decline(u64 features) { features_ &= ~features; }
+
+  // In Driver::probe: queue `index` with `wanted` elements, or what the device has where that is
+  // less, rounded down to a power of two. `handler` is called in irq context when buffers may have
+  // come back; the queue lives until the driver is unbound. NotFound, NoMemory, and what the
+  // transport says.
+  Result<Virtqueue*> create_queue(u32 index, u32 wanted, QueueHandler handler, void* context);
+  std::span<const std::unique_ptr<Virtqueue>> queues() const {
+    return {queues_.data(), queue_count_};
+  }
+
+  // Step 8. The bus does it after probe; a driver that does I/O in probe does it itself. Nothing
+  // happens the second time.
+  void ready();
+  // May interrupts be handled and buffers be added?
+  bool live() const { return live_; }
+
+  // Stops the device: no interrupt is handled from now on, and once it is Ok the device touches no
+  // memory. Timeout: it does not reset; then what was lent to it is abandoned, never freed.
+  Result<void> reset();
+  // Might the device still touch what was lent to it?
+  bool holds_memory() const { return holds_memory_; }
+
+  // Takes a device that broke the rules, or gave up, out of service: soon, in work context, it is
+  // reset and its driver's failed() is called. Any context.
+  void break_down();
+
+  // The transport's interrupt: reads and acknowledges its cause, then serves queues and
+  // configuration. Irq.
+  void handle_interrupt();
+
+ private:
+  friend class Bus;
+
+  struct QueueInterrupt {
+    QueueHandler handler = nullptr;
+    void* context = nullptr;
+  };
+
+  Driver& virtio_driver() const;
+  Result<void> negotiate();
+  Result<void> accept_features();
+  void add_status(u32 bit);
+  void give_up();
+  void stop();
+  void serve_config_interrupt();
+  void cancel_work();
+
+  Transport& transport_;
+  u64 offered_ = 0;
+  u64 features_ = 0;
+  u32 status_ = 0;             // the bits that were set since the last reset
+  bool live_ = false;          // between ready() and reset()
+  bool holds_memory_ = false;  // a queue was set up since the last reset
+  bool deaf_ = false;          // the last reset did not succeed
+  bool breaking_ = false;
+  u32 queue_count_ = 0;
+  std::array<std::unique_ptr<Virtqueue>, kMaxQueues> queues_;
+  std::array<QueueInterrupt, kMaxQueues> handlers_;
+  Work config_work_;
+};
+
+// Drives devices of some types.
+class Driver : public dev::Driver {
+ public:
+  static constexpr std::string_view kBusName = "virtio";
+  using dev::Driver::Driver;
+  std::string_view bus_name() const final { return kBusName; }
+
+  // The device types it drives (virtio 1.2, 5).
+  virtual std::span<const u32> ids() const = 0;
+  // The features it uses where they are offered; VERSION_1 is added for devices that are not
+  // legacy.
+  virtual u64 features() const = 0;
+  virtual u64 legacy_features() const { return features(); }
+
+  // Step 4: looks at the device's configuration and declines features that it cannot use after all.
+  virtual Result<void> validate(Device&) { return {}; }
+  // Step 7.
+  virtual Result<void> probe(Device& device) = 0;
+  // The device is live.
+  virtual void scan(Device&) {}
+  // The driver lets go: it ends what is in flight, for which it resets the device. The bus frees
+  // the queues.
+  virtual void remove(Device& device) = 0;
+  // The device's configuration changed. Work.
+  virtual void config_changed(Device&) {}
+  // The device broke and was reset (if it could be: Device::holds_memory): what is in flight never
+  // comes back. Work.
+  virtual void failed(Device&) {}
+  // Before and after a sleep of the machine.
+  virtual Result<void> freeze(Device&) { return fail(Errc::NotSupported); }
+  virtual Result<void> restore(Device&) { return fail(Errc::NotSupported); }
+
+  // What the device model calls; only devices of the virtio bus get here.
+  Result<void> probe(dev::Device& device) final { return probe(static_cast<Device&>(device)); }
+  void remove(dev::Device& device) final { remove(static_cast<Device&>(device)); }
+  Result<void> suspend(dev::Device& device) final { return freeze(static_cast<Device&>(device)); }
+  Result<void> resume(dev::Device& device) final { return restore(static_cast<Device&>(device)); }
+};
+
+// All devices on it are virtio::Devices, all drivers virtio::Drivers.
+class Bus final : public dev::Bus {
+ public:
+  Bus() : dev::Bus(Driver::kBusName) {}
+
+  bool match(const dev::Device& device, const dev::Driver& driver) const override;
+  Result<void> probe(dev::Device& device) override;
+  void remove(dev::Device& device) override;
+  void shutdown(dev::Device& device) override;
+};
+
+}  // namespace sluice::virtio

@@ -1,0 +1,80 @@
+// SplitQueue: the split virtqueue, with direct and indirect descriptors and EVENT_IDX.
+// Made by virtio::Device; drivers see a Virtqueue. Reference: virtio 1.2, 2.7.
+//
+// What is known of a buffer stands in the queue's own shadow, which no device can reach. The
+// descriptors and the available ring are only written; of what the device writes, the used index
+// and elements are read, once each, and believed only where the shadow agrees.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include <sluice/drivers/virtio/virtqueue.hpp>
+
+namespace sluice::virtio {
+
+class SplitQueue final : public Virtqueue {
+ public:
+  struct Options {
+    bool event_idx = false;
+    bool indirect = false;
+    bool check_length = true;  // legacy devices are known to get the used length wrong (2.7.8.1)
+  };
+
+  // A queue of `size` elements, a power of two up to 32768, in zeroed memory that the device does
+  // not know of yet. `name` is for messages. NoMemory, OutOfRange (no memory below the transport's
+  // mask). Task.
+  static Result<std::unique_ptr<SplitQueue>> create(Transport& transport, u32 index, u32 size,
+                                                    Options options, std::string_view name);
+
+  // Where it is, for Transport::set_up_queue.
+  QueuePlace place() const;
+
+  bool add(std::span<const dma::Mapping> pieces, u32 token) override;
+  void prepare_table(const Table& table, const dma::Mapping& first,
+                     const dma::Mapping& last) override;
+  bool add_table(const Table& table, std::span<const dma::Mapping> middle, u32 token) override;
+  bool publish() override;
+  u32 take_used(std::span<Used> used) override;
+  u32 in_flight() const override { return static_cast<u16>(published_ - last_used_); }
+  u32 free_descriptors() const override { return free_count_; }
+  void disable_interrupts() override;
+  bool enable_interrupts(u32 skip) override;
+  void abandon() override { virtio::abandon(std::move(memory_)); }
+
+ private:
+  // Of each descriptor of the ring. The first of a chain speaks for the chain.
+  struct alignas(16) Shadow {
+    u32 token;
+    u32 writable_bytes;  // lent to the device to write
+    u16 next;            // in the chain, or in the list of free descriptors
+    u16 last;            // of the chain
+    u16 count;           // of the chain; 0: not the first of one that is in flight
+    u16 position;        // of the chain in the available ring, counted without end
+  };
+
+  SplitQueue(Transport& transport, u32 index, u32 size, Options options, std::string_view name,
+             DmaBuffer memory, std::unique_ptr<Shadow[]> shadow);
+  void make_available(u16 head, u16 last, u16 count, u32 token, u32 writable_bytes);
+  bool take_one(u32 id, u32 bytes, Used& used);
+  void report(std::string_view before, u32 value, std::string_view after);
+
+  Options options_;
+  u16 mask_;           // size − 1
+  u16 free_head_ = 0;  // valid where free_count_ > 0
+  u16 free_count_;
+  u16 added_ = 0;      // available index that the next publish() writes
+  u16 published_ = 0;  // available index that the device sees
+  u16 last_used_ = 0;  // used index up to which elements were taken
+  split::Descriptor* descriptors_;
+  split::RingHeader* available_;
+  le16* available_ring_;  // followed by used_event
+  split::RingHeader* used_;
+  split::UsedElement* used_ring_;
+  le16* avail_event_;
+  std::unique_ptr<Shadow[]> shadow_;
+  DmaBuffer memory_;
+  std::string_view name_;
+};
+
+}  // namespace sluice::virtio
