@@ -1,6 +1,7 @@
 // A FAT12, FAT16 or FAT32 volume on a block device, read-only.
-// Used by programs: mount, then open paths. Nothing on the disk is trusted: every chain is bounded by the number of
-// clusters, every number checked before it is used. Reference: Microsoft "FAT: General Overview of On-Disk Format" 1.03.
+// Used by programs: mount, then open paths. Nothing on the disk is trusted: every chain is bounded
+// by the number of clusters, every number checked before it is used. Reference: Microsoft "FAT:
+// General Overview of On-Disk Format" 1.03.
 #pragma once
 
 #include <memory>
@@ -17,46 +18,72 @@ namespace sluice::fat {
 
 // What fsinfo shows.
 struct VolumeInfo {
-  Type type;
-  Name label;                       // UTF-8; from the root directory, else the boot sector; may be empty
-  u32 serial;
-  u32 sector_bytes;
-  u32 cluster_bytes;
-  u32 clusters;
-  u32 free_clusters;
-  bool free_clusters_from_fsinfo;   // else counted
-  bool dirty;                       // not unmounted cleanly
-  bool error;                       // an I/O error was seen by whoever wrote it last
+  Type type = Type::Fat12;
+  Label label;     // UTF-8; from the root directory, else the boot sector; may be empty
+  u32 serial = 0;  // 0 where the boot sector has none
+  u32 sector_bytes = 0;
+  u32 cluster_bytes = 0;
+  u32 clusters = 0;
+  u32 free_clusters = 0;
+  bool free_clusters_from_fsinfo = false;  // else counted
+  bool dirty = false;                      // not unmounted cleanly
+  bool error = false;                      // whoever wrote it last saw an I/O error
+
+  // "2826-F9B3", as blkid prints it.
+  std::array<char, 9> serial_text() const;
 };
 
 class Volume {
  public:
-  // Reads and checks the boot sector. Malformed: no FAT volume, with the reason in the log and in reason(); Io, NoMemory.
-  // `device` outlives the volume. Task.
-  static Result<std::unique_ptr<Volume>> mount(blk::BlockDevice& device);
+  using MountResult = std::expected<std::unique_ptr<Volume>, MountError>;
 
-  // Looks a path up, from the root: "/docs/read me.txt", case-insensitive; "" and "/" are the root. NotFound,
-  // NotADirectory, Malformed, Io. Task.
+  // Reads and checks the boot sector. The error's reason is one line that names the device.
+  // Malformed: no FAT volume; Io, NoMemory, Removed. `device` outlives the volume, and the volume
+  // what was opened on it. Task.
+  static MountResult mount(blk::BlockDevice& device);
+
+  Volume(const Volume&) = delete;
+  Volume& operator=(const Volume&) = delete;
+
+  // The root directory's entry, which no directory holds.
+  Entry root() const;
+
+  // Looks a path up, from the root: "/docs/read me.txt", case-insensitive; "" and "/" are the root,
+  // "." and ".." are not followed. NotFound, NotADirectory (also for a file with '/' behind it),
+  // Malformed, Io, Removed, NoMemory. Task.
   Result<Entry> lookup(std::string_view path);
 
-  // The entries of a directory, in its order, without "." and "..", volume labels, deleted and orphaned ones. Task.
+  // The entries of a directory. NotADirectory, Malformed, Io, Removed, NoMemory. Task.
   Result<Directory> open_directory(const Entry& entry);
 
-  // A file's bytes. IsADirectory. The volume outlives it. Task.
+  // A file's bytes. IsADirectory, NoMemory. Task.
   Result<File> open(const Entry& entry);
 
-  // Counts the free clusters where FSInfo does not say: reads the whole table then. Io, Malformed. Task.
+  // A further read of any file of this volume in flight at the same time (File::read_async).
+  // NoMemory. Task.
+  Result<std::unique_ptr<ReadJob>> make_read_job() { return ReadJob::create(reader_, geometry_); }
+
+  // Counts the free clusters where FSInfo does not say: reads the whole table then. Io, Malformed,
+  // Removed. Task.
   Result<VolumeInfo> info();
+
+  // What is odd about the volume; complete after info().
+  std::span<const Line> notes() const { return notes_.lines(); }
 
   const Geometry& geometry() const { return geometry_; }
   Table& table() { return table_; }
-  blk::BlockDevice& device() { return device_; }
+  blk::BlockDevice& device() { return reader_.device(); }
 
  private:
-  Volume(blk::BlockDevice& device, const Geometry& geometry);
-  blk::BlockDevice& device_;
+  Volume(BlockReader&& reader, const Geometry& geometry, const Notes& notes);
+  Result<bool> free_from_fs_info(u32& free_clusters);
+  Result<void> read_state(VolumeInfo& info);
+  Result<Label> label();
+
+  BlockReader reader_;
   Geometry geometry_;
   Table table_;
+  Notes notes_;
 };
 
 }  // namespace sluice::fat

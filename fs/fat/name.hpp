@@ -1,0 +1,86 @@
+// Names: the 8.3 name of a directory entry and the long name in the slots before it, both as UTF-8.
+// Used by directory. Reference: Microsoft FAT specification 1.03, "FAT Directory Structure" and
+// "FAT Long Directory Entries".
+#pragma once
+
+#include <array>
+#include <span>
+
+#include <sluice/fs/fat/text.hpp>
+#include <sluice/kernel/endian.hpp>
+
+namespace sluice::fat {
+
+inline constexpr usize kMaxLongNameUnits = 255;  // of UTF-16
+
+// Any name as UTF-8: a UTF-16 unit becomes at most three bytes.
+using Name = Text<kMaxLongNameUnits * 3>;
+// An 8.3 name as UTF-8: twelve characters of a code page, at most three bytes each.
+using ShortName = Text<36>;
+// A volume label as UTF-8: eleven characters.
+using Label = Text<33>;
+
+// A short name as it stands on the disk: eight and three bytes, padded with blanks.
+using RawShortName = std::array<u8, 11>;
+
+// DIR_NTRes: which part of a name without long name is to be shown in lower case.
+inline constexpr u8 kLowerCaseBase = 0x08;
+inline constexpr u8 kLowerCaseExtension = 0x10;
+
+// The code point of a byte of code page 437. Any context.
+u32 from_code_page_437(u8 byte);
+
+// The 8.3 name as UTF-8, "README.TXT"; 0x05 in front stands for 0xe5; what could not be in a path
+// ('/', control characters, a dot within a part) becomes '_'. Any context.
+ShortName decode_short_name(const RawShortName& raw, u8 nt_flags);
+
+// A volume label as UTF-8, without trailing blanks; 0x05 as above, control characters become '_'.
+// Any context.
+Label decode_label(const RawShortName& raw);
+
+// What the slots of a long name say of the short name they belong to. Any context.
+u8 short_name_checksum(const RawShortName& raw);
+
+// One slot of a long name on the disk.
+struct LongNameSlot {
+  u8 order;  // LDIR_Ord: 1…20, the last in name order (and first on the disk) with kLastSlot
+  std::array<UnalignedLe<u16>, 5> name1;
+  u8 attributes;  // LDIR_Attr: 0x0f
+  u8 type;        // 0
+  u8 checksum;    // of the short name
+  std::array<UnalignedLe<u16>, 6> name2;
+  UnalignedLe<u16> first_cluster;  // 0
+  std::array<UnalignedLe<u16>, 2> name3;
+};
+static_assert(sizeof(LongNameSlot) == 32);
+inline constexpr u8 kLastSlot = 0x40;
+inline constexpr usize kUnitsPerSlot = 13;
+inline constexpr u8 kMaxSlots = 20;
+
+// Gathers the slots of one long name. Order of calls: add() for each slot as it comes, then take()
+// at the short entry, reset() at anything else. Whatever is out of order, has another checksum or
+// is no name is dropped: the short name stands.
+class LongNameBuilder {
+ public:
+  void reset() { expected_ = kNothing; }
+  void add(const LongNameSlot& slot);
+
+  // Puts the name into `name` where the slots were complete and belong to this short name; else
+  // false. Starts anew.
+  bool take(const RawShortName& short_name, Name& name);
+
+ private:
+  static constexpr u8 kNothing = 0xff;  // no first slot seen yet
+  void store(u8 order, const LongNameSlot& slot);
+
+  std::array<u16, kMaxSlots * kUnitsPerSlot> units_;
+  u8 slots_ = 0;
+  u8 expected_ = kNothing;  // order of the slot to come; 0: complete
+  u8 checksum_ = 0;
+};
+
+// UTF-16 to UTF-8: surrogates in pairs, one alone as U+FFFD. False where the text could not be a
+// name: empty, longer than 255 units, "." or "..", with '/' or a control character. Any context.
+bool decode_long_name(std::span<const u16> units, Name& name);
+
+}  // namespace sluice::fat

@@ -1,0 +1,201 @@
+// A volume; see volume.hpp.
+#include <sluice/fs/fat/volume.hpp>
+
+#include <algorithm>
+#include <new>
+
+#include <sluice/kernel/endian.hpp>
+
+namespace sluice::fat {
+
+namespace {
+
+// FAT32's sector with what it would take long to count.
+struct FsInfo {
+  UnalignedLe<u32> lead_signature;
+  std::array<u8, 480> reserved1;
+  UnalignedLe<u32> signature;
+  UnalignedLe<u32> free_clusters;
+  UnalignedLe<u32> next_free;
+  std::array<u8, 12> reserved2;
+  UnalignedLe<u32> trail_signature;
+
+  bool valid() const {
+    return lead_signature == 0x4161'5252u && signature == 0x6141'7272u &&
+           trail_signature == 0xaa55'0000u;
+  }
+};
+static_assert(sizeof(FsInfo) == 512);
+constexpr u32 kUnknown = 0xffff'ffff;
+
+// Bits of BS_Reserved1.
+constexpr u8 kStateDirty = 0x01;
+constexpr u8 kStateError = 0x02;
+
+// The bits of entry 1 that say that all is well: the highest two of those in use.
+struct StateBits {
+  u32 clean;
+  u32 no_error;
+};
+constexpr StateBits kFat16State{0x8000, 0x4000};
+constexpr StateBits kFat32State{0x0800'0000, 0x0400'0000};
+
+std::unexpected<MountError> mount_error(Errc code, std::string_view device, std::string_view what) {
+  return std::unexpected(MountError{code, Line::formatted("{}: {}", device, what)});
+}
+
+// Takes the first part off a path: empty where there is none.
+std::string_view take_part(std::string_view& path) {
+  path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
+  const std::string_view part(path.data(), std::min(path.find('/'), path.size()));
+  path.remove_prefix(part.size());
+  return part;
+}
+
+}  // namespace
+
+std::array<char, 9> VolumeInfo::serial_text() const {
+  std::array<char, 9> text;
+  u32 rest = serial;
+  for (usize i = text.size(); i-- > 0;) {
+    if (i == 4) {
+      text[i] = '-';
+    } else {
+      text[i] = "0123456789ABCDEF"[rest % 16];
+      rest /= 16;
+    }
+  }
+  return text;
+}
+
+Volume::Volume(BlockReader&& reader, const Geometry& geometry, const Notes& notes)
+    : reader_(std::move(reader)), geometry_(geometry), table_(reader_, geometry_), notes_(notes) {}
+
+Volume::MountResult Volume::mount(blk::BlockDevice& device) {
+  Result<BlockReader> reader = BlockReader::create(device);
+  if (!reader) {
+    return mount_error(reader.error(), device.name(), to_string(reader.error()));
+  }
+  if (device.sectors() == 0) {
+    return mount_error(Errc::Removed, device.name(), "the disk has no sectors, or is gone");
+  }
+  std::array<std::byte, 512> sector;
+  if (const Result<void> read = reader->read(0, sector); !read) {
+    return mount_error(read.error(), device.name(),
+                       read.error() == Errc::Malformed
+                           ? "the disk is smaller than one of its blocks"
+                           : "the boot sector cannot be read");
+  }
+  Notes notes;
+  const std::expected<Geometry, MountError> geometry =
+      parse_boot_sector(sector, device.sectors() * blk::kSectorBytes, device.name(), notes);
+  if (!geometry) {
+    return std::unexpected(geometry.error());
+  }
+  std::unique_ptr<Volume> volume(new (std::nothrow) Volume(std::move(*reader), *geometry, notes));
+  if (!volume) {
+    return mount_error(Errc::NoMemory, device.name(), to_string(Errc::NoMemory));
+  }
+  return volume;
+}
+
+Entry Volume::root() const {
+  Entry entry;
+  entry.attributes = {Attributes::kDirectory};
+  entry.first_cluster = geometry_.root_cluster;
+  entry.is_root = true;
+  return entry;
+}
+
+Result<Entry> Volume::lookup(std::string_view path) {
+  Entry entry = root();
+  while (true) {
+    const std::string_view before = path;
+    const std::string_view part = take_part(path);
+    if (!before.empty() && !entry.is_directory()) {
+      return fail(Errc::NotADirectory);
+    }
+    if (part.empty()) {
+      return entry;
+    }
+    Directory directory = TRY(open_directory(entry));
+    if (!TRY(directory.find(part, entry))) {
+      return fail(Errc::NotFound);
+    }
+  }
+}
+
+Result<Directory> Volume::open_directory(const Entry& entry) {
+  if (!entry.is_directory()) {
+    return fail(Errc::NotADirectory);
+  }
+  return Directory::open(reader_, table_, entry);
+}
+
+Result<File> Volume::open(const Entry& entry) {
+  if (entry.is_directory()) {
+    return fail(Errc::IsADirectory);
+  }
+  return File::open(reader_, table_, entry);
+}
+
+Result<VolumeInfo> Volume::info() {
+  VolumeInfo info{.type = geometry_.type,
+                  .label = TRY(label()),
+                  .serial = geometry_.serial,
+                  .sector_bytes = geometry_.sector_bytes,
+                  .cluster_bytes = geometry_.cluster_bytes,
+                  .clusters = geometry_.clusters};
+  TRY(read_state(info));
+  info.free_clusters_from_fsinfo = TRY(free_from_fs_info(info.free_clusters));
+  if (!info.free_clusters_from_fsinfo) {
+    info.free_clusters = TRY(table_.count_free());
+  }
+  return info;
+}
+
+// False where FSInfo is not there, does not know, or cannot be right.
+Result<bool> Volume::free_from_fs_info(u32& free_clusters) {
+  if (geometry_.fs_info_sector == 0) {
+    return false;
+  }
+  std::array<std::byte, sizeof(FsInfo)> bytes;
+  TRY(reader_.read(u64{geometry_.fs_info_sector} * geometry_.sector_bytes, bytes));
+  const auto fs_info = std::bit_cast<FsInfo>(bytes);
+  if (!fs_info.valid()) {
+    notes_.add(
+        Line::formatted("sector {} (BPB_FSInfo) is no FSInfo sector", geometry_.fs_info_sector));
+    return false;
+  }
+  const u32 count = fs_info.free_clusters;
+  if (count != kUnknown && count > geometry_.clusters) {
+    notes_.add(Line::formatted("FSInfo counts {} free clusters of {}", count, geometry_.clusters));
+  }
+  free_clusters = count;
+  return count <= geometry_.clusters;
+}
+
+// The bits of the boot sector (Linux's and Windows NT's) and of the table (the specification's).
+Result<void> Volume::read_state(VolumeInfo& info) {
+  info.dirty = (geometry_.state & kStateDirty) != 0;
+  info.error = (geometry_.state & kStateError) != 0;
+  if (geometry_.type == Type::Fat12) {
+    return {};
+  }
+  const StateBits bits = geometry_.type == Type::Fat16 ? kFat16State : kFat32State;
+  const u32 entry = TRY(table_.value(1));
+  info.dirty = info.dirty || (entry & bits.clean) == 0;
+  info.error = info.error || (entry & bits.no_error) == 0;
+  return {};
+}
+
+Result<Label> Volume::label() {
+  Directory directory = TRY(open_directory(root()));
+  if (const std::optional<Label> label = TRY(directory.find_label())) {
+    return *label;
+  }
+  const Label label = geometry_.extended ? decode_label(geometry_.label) : Label();
+  return label.view() == "NO NAME" ? Label() : label;
+}
+
+}  // namespace sluice::fat
