@@ -43,7 +43,7 @@ set(CMAKE_OBJDUMP ${SLUICE_CROSS_PREFIX}objdump CACHE STRING "")
 list(JOIN _sluice_target_flags " " _sluice_target_flags)
 set(CMAKE_ASM_FLAGS_INIT "${_sluice_target_flags}")
 set(CMAKE_CXX_FLAGS_INIT "${_sluice_target_flags}")
-set(CMAKE_CXX_FLAGS_RELEASE_INIT "-O2 -g")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g" CACHE STRING "")
 
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

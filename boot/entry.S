@@ -1,0 +1,29 @@
+# The first instructions, in supervisor mode, paging off: a0 is the hart id, a1 the address of the device tree.
+# Used by the firmware. Reference: RISC-V SBI specification, chapter "Hart State Management", state at entry.
+
+        .section .text.entry, "ax", @progbits
+        .globl  _start
+_start:
+        lla     tp, boot_hart           # this hart's block, from the first instruction on
+        .option push
+        .option norelax
+        lla     gp, __global_pointer$
+        .option pop
+        csrw    sie, zero
+        csrw    sstatus, zero           # interrupts off; FS off: a floating-point instruction traps
+        lla     sp, __boot_stack_top
+        lla     t0, __bss_start
+        lla     t1, __bss_end
+1:      sd      zero, 0(t0)
+        sd      zero, 8(t0)
+        sd      zero, 16(t0)
+        sd      zero, 24(t0)
+        addi    t0, t0, 32
+        bltu    t0, t1, 1b
+        sd      a0, 0(tp)               # Hart::id
+        mv      a0, a1
+        mv      s0, zero                # the end of every backtrace
+        mv      ra, zero
+        call    start_kernel
+1:      wfi
+        j       1b

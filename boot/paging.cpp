@@ -1,0 +1,233 @@
+// Walking and filling the page tables, and device registers as mapped regions.
+#include <sluice/boot/paging.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include <sluice/boot/csr.hpp>
+#include <sluice/kernel/list.hpp>
+#include <sluice/kernel/mmio.hpp>
+
+namespace sluice::boot {
+namespace {
+
+constexpr u32 kIndexBits = 9;
+constexpr u32 kPageBits = 12;
+constexpr u64 kEntries = u64{1} << kIndexBits;
+constexpr u64 kSatpSv39 = u64{8} << 60;
+
+// Bits of an entry.
+constexpr u64 kValid = 1, kRead = 2, kWrite = 4, kExecute = 8, kGlobal = 32, kAccessed = 64, kDirty = 128;
+constexpr u64 kLeafBits = kRead | kWrite | kExecute;
+
+constexpr u64 bytes_at(u32 level) { return u64{1} << (kPageBits + level * kIndexBits); }
+constexpr u64 index_at(u64 address, u32 level) {
+  return (address >> (kPageBits + level * kIndexBits)) & (kEntries - 1);
+}
+u64* table_of(u64 entry) { return reinterpret_cast<u64*>((entry >> 10) << kPageBits); }
+u64 entry_for(const void* table) { return (reinterpret_cast<u64>(table) >> kPageBits) << 10 | kValid; }
+
+u64 flags_for(Access access) {
+  switch (access) {
+    case Access::Read: return kRead;
+    case Access::ReadWrite: return kRead | kWrite | kDirty;
+    case Access::ReadExecute: return kRead | kExecute;
+  }
+  return 0;
+}
+
+void flush_translations() { asm volatile("sfence.vma" ::: "memory"); }
+
+}  // namespace
+
+Result<void> PageTables::init(PageAllocator& pages) {
+  pages_ = &pages;
+  root_ = static_cast<Entry*>(pages.allocate(1));
+  if (root_ == nullptr) {
+    return fail(Errc::NoMemory);
+  }
+  std::memset(root_, 0, kPageBytes);
+  return {};
+}
+
+Result<void> PageTables::map_page(u64 address, u32 level, u64 flags) {
+  Entry* table = root_;
+  for (u32 at = 2; at > level; --at) {
+    Entry& entry = table[index_at(address, at)];
+    if ((entry & kLeafBits) != 0) {
+      return fail(Errc::Invalid);
+    }
+    if ((entry & kValid) == 0) {
+      void* page = pages_->allocate(1);
+      if (page == nullptr) {
+        return fail(Errc::NoMemory);
+      }
+      std::memset(page, 0, kPageBytes);
+      entry = entry_for(page);
+    }
+    table = table_of(entry);
+  }
+  Entry& leaf = table[index_at(address, level)];
+  if ((leaf & kValid) != 0) {
+    return fail(Errc::Invalid);
+  }
+  leaf = (address >> kPageBits) << 10 | flags | kValid | kGlobal | kAccessed;
+  return {};
+}
+
+Result<void> PageTables::map(u64 start, u64 end, Access access) {
+  start = align_down(start, kPageBytes);
+  end = align_up(end, kPageBytes);
+  if (start >= end || end > kAddressLimit) {
+    return fail(Errc::Invalid);
+  }
+  const u64 flags = flags_for(access);
+  while (start < end) {
+    u32 level = 2;
+    while (level > 0 && (start % bytes_at(level) != 0 || end - start < bytes_at(level))) {
+      --level;
+    }
+    TRY(map_page(start, level, flags));
+    start += bytes_at(level);
+  }
+  flush_translations();
+  return {};
+}
+
+void PageTables::unmap(u64 start, u64 end) {
+  for (u64 address = align_down(start, kPageBytes); address < end; address += kPageBytes) {
+    Entry* table = root_;
+    for (u32 level = 2; level > 0 && table != nullptr; --level) {
+      const Entry entry = table[index_at(address, level)];
+      table = (entry & kValid) != 0 && (entry & kLeafBits) == 0 ? table_of(entry) : nullptr;
+    }
+    if (table != nullptr) {
+      table[index_at(address, 0)] = 0;
+    }
+  }
+  flush_translations();
+}
+
+bool PageTables::is_mapped(u64 address) const {
+  if (address >= kAddressLimit) {
+    return false;
+  }
+  const Entry* table = root_;
+  for (u32 level = 2;; --level) {
+    const Entry entry = table[index_at(address, level)];
+    if ((entry & kValid) == 0) {
+      return false;
+    }
+    if ((entry & kLeafBits) != 0) {
+      return true;
+    }
+    if (level == 0) {
+      return false;
+    }
+    table = table_of(entry);
+  }
+}
+
+void PageTables::activate() const {
+  flush_translations();
+  csr::write_satp(kSatpSv39 | reinterpret_cast<u64>(root_) >> kPageBits);
+  flush_translations();
+}
+
+namespace {
+
+PageTables* page_tables = nullptr;
+
+// Registers of a device, mapped. Two devices may share a page.
+class DeviceRegion final : public MmioRegion, public ListNode<> {
+ public:
+  DeviceRegion(u64 base, u64 bytes) : base_(base), bytes_(bytes) {}
+  u64 bytes() const override { return bytes_; }
+  u64 first_page() const { return align_down(base_, kPageBytes); }
+  u64 end_page() const { return align_up(base_ + bytes_, kPageBytes); }
+  bool touches(u64 page) const { return page >= first_page() && page < end_page(); }
+
+  u8 read8(u64 offset) override { return load<u8>(offset); }
+  u16 read16(u64 offset) override { return load<u16>(offset); }
+  u32 read32(u64 offset) override { return load<u32>(offset); }
+  void write8(u64 offset, u8 value) override { store(offset, value); }
+  void write16(u64 offset, u16 value) override { store(offset, value); }
+  void write32(u64 offset, u32 value) override { store(offset, value); }
+
+ private:
+  template <class T>
+  T load(u64 offset) const {
+    const T value = *reinterpret_cast<const volatile T*>(base_ + offset);
+    order_after_status();
+    return value;
+  }
+  template <class T>
+  void store(u64 offset, T value) {
+    order_before_notify();
+    *reinterpret_cast<volatile T*>(base_ + offset) = value;
+  }
+
+  u64 base_;
+  u64 bytes_;
+};
+
+constinit List<DeviceRegion> device_regions;
+
+bool any_region_touches(u64 page) {
+  return std::any_of(device_regions.begin(), device_regions.end(),
+                     [page](const DeviceRegion& region) { return region.touches(page); });
+}
+
+}  // namespace
+
+void set_page_tables(PageTables& tables) { page_tables = &tables; }
+
+}  // namespace sluice::boot
+
+namespace sluice::port {
+
+using boot::DeviceRegion;
+
+Result<MmioRegion*> map_device(PhysAddr base, u64 bytes) {
+  const u64 end = base.value() + bytes;
+  // Page 0 stays unmapped, and what a tree calls a register is never memory.
+  if (bytes == 0 || end < base.value() || end > boot::kAddressLimit || base.value() < kPageBytes) {
+    return fail(Errc::OutOfRange);
+  }
+  auto* region = new (std::nothrow) DeviceRegion(base.value(), bytes);
+  if (region == nullptr) {
+    return fail(Errc::NoMemory);
+  }
+  for (u64 page = region->first_page(); page < region->end_page(); page += kPageBytes) {
+    if (boot::any_region_touches(page)) {
+      continue;
+    }
+    const Result<void> mapped =
+        boot::page_tables->map(page, page + kPageBytes, boot::Access::ReadWrite);
+    if (!mapped) {
+      for (u64 undo = region->first_page(); undo < page; undo += kPageBytes) {
+        if (!boot::any_region_touches(undo)) {
+          boot::page_tables->unmap(undo, undo + kPageBytes);
+        }
+      }
+      delete region;
+      return fail(mapped.error());
+    }
+  }
+  boot::device_regions.push_back(*region);
+  return region;
+}
+
+void unmap_device(MmioRegion* mapped) {
+  auto* region = static_cast<DeviceRegion*>(mapped);
+  boot::device_regions.remove(*region);
+  for (u64 page = region->first_page(); page < region->end_page(); page += kPageBytes) {
+    if (!boot::any_region_touches(page)) {
+      boot::page_tables->unmap(page, page + kPageBytes);
+    }
+  }
+  delete region;
+}
+
+}  // namespace sluice::port

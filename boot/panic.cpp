@@ -1,0 +1,172 @@
+// What a panic prints, and how the machine is switched off.
+#include <sluice/boot/panic.hpp>
+
+#include <array>
+#include <string_view>
+
+#include <sluice/boot/sbi.hpp>
+#include <sluice/kernel/console.hpp>
+#include <sluice/kernel/hart.hpp>
+#include <sluice/kernel/log.hpp>
+#include <sluice/kernel/power.hpp>
+#include <sluice_port.hpp>
+
+extern "C" {
+extern std::byte __boot_stack[], __boot_stack_top[], __trap_stack[], __trap_stack_top[];
+extern std::byte __boot_stack_guard[], __trap_stack_guard[], __image_start[], __text_end[], __rodata_end[];
+}
+
+namespace sluice::boot {
+namespace {
+
+// The console before any driver, or where there is no serial line: the firmware's.
+class FirmwareConsole final : public console::Device {
+ public:
+  void write(std::string_view bytes) override {
+    for (const char c : bytes) {
+      sbi::legacy_putchar(c);
+    }
+  }
+  int read() override { return -1; }
+  void enable_input() override {}
+};
+
+constinit FirmwareConsole sbi_console;
+
+class LogSink final : public Sink {
+ public:
+  void put(std::string_view text) override { console::write_log(text); }
+};
+
+template <class... Args>
+void say(FormatString<Args...> format, const Args&... args) {
+  LogSink sink;
+  format_to<Args...>(sink, format, args...);
+}
+
+std::string_view cause_name(u64 scause) {
+  static constexpr std::array<std::string_view, 16> kNames{
+      "instruction address misaligned", "instruction access fault", "illegal instruction",
+      "breakpoint", "load address misaligned", "load access fault", "store address misaligned",
+      "store access fault", "environment call from user mode", "environment call", "", "",
+      "instruction page fault", "load page fault", "", "store page fault"};
+  return scause < kNames.size() && !kNames[scause].empty() ? kNames[scause] : "unknown cause";
+}
+
+// Does stval hold the address that was used?
+bool has_address(u64 scause) {
+  constexpr u64 kIllegalInstruction = 2, kFirstCall = 8, kLastCall = 11;
+  return scause < 16 && scause != kIllegalInstruction && (scause < kFirstCall || scause > kLastCall);
+}
+
+std::string_view place_name(u64 address) {
+  const auto in = [address](const std::byte* from, const std::byte* to) {
+    return address >= reinterpret_cast<u64>(from) && address < reinterpret_cast<u64>(to);
+  };
+  if (address < 4096) {
+    return " (null page)";
+  }
+  if (in(__boot_stack_guard, __boot_stack) || in(__trap_stack_guard, __trap_stack)) {
+    return " (guard page: stack overflow)";
+  }
+  if (in(__image_start, __text_end)) {
+    return " (.text)";
+  }
+  if (in(__text_end, __rodata_end)) {
+    return " (.rodata)";
+  }
+  return "";
+}
+
+// Follows frame pointers while they stay in one of the stacks and rise.
+void say_backtrace(u64 frame_pointer) {
+  const auto on_a_stack = [](u64 address) {
+    return (address >= reinterpret_cast<u64>(__boot_stack) + 16 &&
+            address <= reinterpret_cast<u64>(__boot_stack_top)) ||
+           (address >= reinterpret_cast<u64>(__trap_stack) + 16 &&
+            address <= reinterpret_cast<u64>(__trap_stack_top));
+  };
+  say("backtrace:");
+  for (int depth = 0; depth < 32 && frame_pointer % 8 == 0 && on_a_stack(frame_pointer); ++depth) {
+    const u64* frame = reinterpret_cast<const u64*>(frame_pointer);
+    const u64 return_address = frame[-1];
+    if (return_address == 0) {
+      break;
+    }
+    say(" {:#x}", return_address);
+    if (frame[-2] <= frame_pointer) {
+      break;
+    }
+    frame_pointer = frame[-2];
+  }
+  say("\n");
+}
+
+void say_registers(const TrapFrame& frame) {
+  static constexpr std::array<std::string_view, 32> kNames{
+      "zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
+      "a1",   "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
+      "s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+  for (usize i = 1; i < kNames.size(); ++i) {
+    say("{:>4} {:016x}{}", kNames[i], frame.x[i], i % 4 == 3 || i == 31 ? "\n" : " ");
+  }
+  say("sepc {:016x} sstatus {:016x} scause {:016x} stval {:016x}\n", frame.sepc, frame.sstatus,
+      frame.scause, frame.stval);
+}
+
+void show_line(const log::Line& line, void*) { say("[{:>6}] {}\n", line.time_ns / 1000, line.text); }
+
+// What every panic does first: nothing else runs, and there is a console to print to.
+void begin_panic() {
+  static constinit bool panicking = false;
+  port::irq_save();
+  if (panicking) {
+    power_off(kPanicStatus);
+  }
+  panicking = true;
+  if (console::device() == nullptr) {
+    console::set_device(&sbi_console);
+    log::for_each(show_line, nullptr);
+  } else {
+    console::finish_interrupted_record();
+  }
+}
+
+}  // namespace
+
+console::Device& firmware_console() { return sbi_console; }
+
+void panic_on_trap(const TrapFrame& frame) {
+  begin_panic();
+  say("\npanic: hart {}: {} at {:#x}", port::this_hart().id, cause_name(frame.scause), frame.sepc);
+  if (has_address(frame.scause)) {
+    say(", address {:#x}{}", frame.stval, place_name(frame.stval));
+  }
+  say("\n");
+  say_registers(frame);
+  say_backtrace(frame.x[8]);
+  power_off(kPanicStatus);
+}
+
+void power_off(u32 status) {
+  std::array<char, 12> text;
+  BufferSink sink(text);
+  format_to<u32>(sink, "{}", status);
+  console::write(console::Stream::Exit, sink.text());
+  if (power::device() != nullptr) {
+    power::device()->off(status);
+  }
+  sbi::shut_down();
+  while (true) {
+    port::idle();
+  }
+}
+
+}  // namespace sluice::boot
+
+void sluice::port::panic(std::string_view message) {
+  boot::begin_panic();
+  boot::say("\npanic: hart {}: {}\n", this_hart().id, message);
+  boot::say_backtrace(reinterpret_cast<u64>(__builtin_frame_address(0)));
+  boot::power_off(boot::kPanicStatus);
+}

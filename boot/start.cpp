@@ -1,0 +1,195 @@
+// Start-up, in the order in which things happen: device tree, memory and paging, traps, buses and drivers, the program's
+// main, and switching off. Called by entry.S; reads the image's table (image.hpp).
+#include <array>
+#include <memory>
+#include <new>
+
+#include <sluice/boot/csr.hpp>
+#include <sluice/boot/image.hpp>
+#include <sluice/boot/memory.hpp>
+#include <sluice/boot/panic.hpp>
+#include <sluice/boot/trap.hpp>
+#include <sluice/drivers/base/platform_bus.hpp>
+#include <sluice/kernel/clock.hpp>
+#include <sluice/kernel/command_line.hpp>
+#include <sluice/kernel/console.hpp>
+#include <sluice/kernel/fdt.hpp>
+#include <sluice/kernel/hart.hpp>
+#include <sluice/kernel/log.hpp>
+#include <sluice/kernel/memory.hpp>
+#include <sluice/kernel/panic.hpp>
+#include <sluice/kernel/words.hpp>
+#include <sluice_port.hpp>
+
+int main(int argc, char** argv);
+
+extern "C" {
+constinit sluice::Hart boot_hart;
+extern void (*__init_array_start[])();
+extern void (*__init_array_end[])();
+[[noreturn]] void start_kernel(sluice::u64 tree_address);
+}
+
+namespace sluice::boot {
+namespace {
+
+constexpr usize kTreeHeaderBytes = 40;
+constexpr usize kMaxTreeBytes = 2 * 1024 * 1024;
+constexpr u32 kStatusMask = 0xff;  // what a process can say
+
+constinit fdt::Tree tree;
+
+void parse_tree(u64 address) {
+  if (address == 0 || address % 8 != 0) {
+    panic_with("device tree: the firmware says that it is at {:#x}, which is no place for one", address);
+  }
+  const auto* at = reinterpret_cast<const std::byte*>(address);
+  const std::optional<u32> bytes = fdt::Tree::claimed_bytes({at, kTreeHeaderBytes});
+  if (!bytes || *bytes > kMaxTreeBytes) {
+    panic_with("device tree: none at {:#x} (no magic number, or larger than {} bytes)", address,
+               kMaxTreeBytes);
+  }
+  if (!tree.parse({at, *bytes})) {
+    panic("device tree: malformed");
+  }
+}
+
+void read_command_line() {
+  command_line::set(tree.find("/chosen").text("bootargs").value_or(""));
+  console::use_records(command_line::value("console") == "records");
+  if (const auto level = command_line::number("loglevel", 0, 7)) {
+    log::set_level(static_cast<log::Level>(*level));
+  }
+}
+
+void set_up_clock() {
+  const std::optional<u64> frequency = tree.find("/cpus").number("timebase-frequency");
+  if (!frequency || *frequency == 0) {
+    panic("device tree: /cpus has no timebase-frequency");
+  }
+  clock::set_frequency(*frequency);
+}
+
+// Is `extension` one of an ISA string's multi-letter ones: "rv64imafdc_zicsr_sstc"?
+bool isa_string_has(std::string_view isa, std::string_view extension) {
+  while (true) {
+    const usize underscore = isa.find('_');
+    if (underscore == std::string_view::npos) {
+      return false;
+    }
+    isa.remove_prefix(underscore + 1);
+    if (isa.substr(0, isa.find('_')) == extension) {
+      return true;
+    }
+  }
+}
+
+bool this_hart_has(std::string_view extension) {
+  for (fdt::Node cpu : tree.find("/cpus").children()) {
+    if (cpu.text("device_type") != "cpu" || !cpu.reg(0) || cpu.reg(0)->base != boot_hart.id) {
+      continue;
+    }
+    for (u32 i = 0; cpu.text_at("riscv,isa-extensions", i); ++i) {
+      if (cpu.text_at("riscv,isa-extensions", i) == extension) {
+        return true;
+      }
+    }
+    return isa_string_has(cpu.text("riscv,isa").value_or(""), extension);
+  }
+  return false;
+}
+
+void show_line(const log::Line& line) {
+  std::array<char, 300> text;
+  BufferSink sink(text);
+  format_to(sink, "[{:>5}.{:06}] {}{}\n", line.time_ns / 1'000'000'000, line.time_ns / 1000 % 1'000'000,
+            line.level <= log::Level::Error ? "error: " : "", line.text);
+  console::write_log(sink.text());
+}
+
+// The first driver of the table is the serial line's: from then on the log shows, and on a machine without one through
+// the firmware.
+void bring_up_devices() {
+  static dev::PlatformBus platform;
+  static dev::Device ram_disk("ram0", nullptr);
+  dev::add_bus(platform);
+  for (dev::Bus* bus : image.buses) {
+    dev::add_bus(*bus);
+  }
+  platform.populate(tree);
+  ram_disk.platform_data = initrd();
+  if (!platform.add_device(ram_disk)) {
+    log::error("ram0: the device tree has a device of that name");
+  }
+  bool shown = false;
+  for (dev::Driver* driver : image.drivers) {
+    if (!dev::add_driver(*driver)) {
+      log::error("driver {}: the image has no bus called {}", driver->name(), driver->bus_name());
+    }
+    if (!shown) {
+      if (console::device() == nullptr) {
+        console::set_device(&firmware_console());
+      }
+      log::set_show(show_line);
+      shown = true;
+    }
+  }
+}
+
+u32 run_main() {
+  const std::string_view words = command_line::program_words();
+  const usize most = words.size() + 2;  // every character a word, our name, the null
+  const std::unique_ptr<char[]> storage(new (std::nothrow) char[words.size() + 1]);
+  const std::unique_ptr<char*[]> argv(new (std::nothrow) char*[most]);
+  std::array<char, 64> name{};
+  image.name.copy(name.data(), name.size() - 1);
+  if (storage == nullptr || argv == nullptr) {
+    log::error("command line: too long for the memory there is");
+    return kPanicStatus;
+  }
+  usize argc = 0;
+  argv[argc++] = name.data();
+  WordReader reader(words, {storage.get(), words.size() + 1});
+  std::array<char, 2> separator{";"};
+  while (true) {
+    const WordReader::Kind kind = reader.next();
+    if (kind == WordReader::Kind::Word) {
+      argv[argc++] = const_cast<char*>(reader.word().data());
+    } else if (kind == WordReader::Kind::Separator) {
+      argv[argc++] = separator.data();
+    } else {
+      break;
+    }
+  }
+  argv[argc] = nullptr;
+  return static_cast<u32>(main(static_cast<int>(argc), argv.get())) & kStatusMask;
+}
+
+}  // namespace
+}  // namespace sluice::boot
+
+void sluice::port::exit(u32 status) {
+  dev::shutdown_all();
+  boot::power_off(status & boot::kStatusMask);
+}
+
+void start_kernel(sluice::u64 tree_address) {
+  using namespace sluice;
+  using namespace sluice::boot;
+  set_up_traps();
+  parse_tree(tree_address);
+  read_command_line();
+  set_up_clock();
+  if (this_hart_has("sstc")) {
+    use_sstc();
+  }
+  set_up_memory(tree, tree_address);
+  for (auto* constructor = __init_array_start; constructor != __init_array_end; ++constructor) {
+    (*constructor)();
+  }
+  port::irq_restore(true);
+  log::info("{}: hart {}, {} MiB free", image.name, boot_hart.id,
+            page_allocator().free_pages() * kPageBytes >> 20);
+  bring_up_devices();
+  port::exit(run_main());
+}

@@ -1,0 +1,162 @@
+// A program that does one thing to the machine, named by its first word, so that a test can see what comes of it.
+// Used by the boot tests (tests/qemu). Status 0: it went well; 1: it did not; a panic ends with 101 by itself.
+#include <array>
+#include <atomic>
+#include <memory>
+#include <new>
+#include <string_view>
+
+#include <sluice/kernel/clock.hpp>
+#include <sluice/kernel/console.hpp>
+#include <sluice/kernel/timer.hpp>
+#include <sluice/kernel/work.hpp>
+
+using namespace sluice;
+
+namespace {
+
+const u32 kConstant = 7;
+u32 variable = 7;
+
+int write_to(u64 address) {
+  *reinterpret_cast<volatile u32*>(address) = 1;
+  return 1;  // it should not have been possible
+}
+
+int write_null() { return write_to(8); }
+int write_text() { return write_to(reinterpret_cast<u64>(&write_null)); }
+int write_constant() { return write_to(reinterpret_cast<u64>(&kConstant)); }
+
+int execute_data() {
+  variable = 0x8082;  // c.jr ra
+  asm volatile("fence.i" ::: "memory");
+  reinterpret_cast<void (*)()>(&variable)();
+  return 1;
+}
+
+int illegal_instruction() {
+  asm volatile(".word 0");
+  return 1;
+}
+
+int overflow_stack() {
+  std::array<u64, 64> room;
+  asm volatile("" ::"r"(room.data()) : "memory");
+  return overflow_stack() + static_cast<int>(room[0]);
+}
+
+int failed_assertion() {
+  SLUICE_ASSERT(variable == 8);
+  return 1;
+}
+
+int wait_in_interrupt() {
+  Completion never;
+  Timer timer([](void* context) { static_cast<Completion*>(context)->wait(); }, &never);
+  timer.arm(clock::now_ns() + 1'000'000);
+  never.wait();
+  return 1;
+}
+
+int wait_for_timer() {
+  Completion done;
+  Timer timer([](void* context) { static_cast<Completion*>(context)->complete(); }, &done);
+  const u64 deadline = clock::now_ns() + 20'000'000;
+  timer.arm(deadline);
+  done.wait();
+  return clock::now_ns() >= deadline ? 0 : 1;
+}
+
+// Fills the registers that a function call may change, and spins until an interrupt was handled.
+int registers_survive_interrupt() {
+  std::atomic<u32> fired{0};
+  Timer timer([](void* context) { static_cast<std::atomic<u32>*>(context)->store(1); }, &fired);
+  timer.arm(clock::now_ns() + 2'000'000);
+  u64 sum = 0;
+  asm volatile(
+      "li t1, 1; li t2, 2; li t3, 3; li t4, 4; li t5, 5; li t6, 6; li a1, 7; li a2, 8; li a3, 9; li a4, 10;"
+      "li a5, 11; li a6, 12; li a7, 13; li s2, 14; li s3, 15; li s4, 16; li s5, 17; li s6, 18; li s7, 19;"
+      "li s8, 20; li s9, 21; li s10, 22; li s11, 23;"
+      "1: lw t0, 0(%1); beqz t0, 1b;"
+      // Weighted, so that an exchange of two shows as well.
+      "slli t1, t1, 1; slli t3, t3, 2; slli t5, t5, 3; slli a1, a1, 4; slli a3, a3, 5; slli a5, a5, 6;"
+      "slli a7, a7, 7; slli s3, s3, 8; slli s5, s5, 9; slli s7, s7, 10; slli s9, s9, 11; slli s11, s11, 12;"
+      "add t1, t1, t2; add t1, t1, t3; add t1, t1, t4; add t1, t1, t5; add t1, t1, t6; add t1, t1, a1;"
+      "add t1, t1, a2; add t1, t1, a3; add t1, t1, a4; add t1, t1, a5; add t1, t1, a6; add t1, t1, a7;"
+      "add t1, t1, s2; add t1, t1, s3; add t1, t1, s4; add t1, t1, s5; add t1, t1, s6; add t1, t1, s7;"
+      "add t1, t1, s8; add t1, t1, s9; add t1, t1, s10; add t1, t1, s11;"
+      "mv %0, t1"
+      : "=&r"(sum)
+      : "r"(&fired)
+      : "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "s2", "s3",
+        "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "memory");
+  const u64 even = 2 + 4 + 6 + 8 + 10 + 12 + 14 + 16 + 18 + 20 + 22;
+  const u64 odd = (1 << 1) + (3 << 2) + (5 << 3) + (7 << 4) + (9 << 5) + (11 << 6) + (13 << 7) +
+                  (15 << 8) + (17 << 9) + (19 << 10) + (21 << 11) + (23 << 12);
+  return sum == even + odd ? 0 : 1;
+}
+
+// Takes all memory, gives it back, and takes as much again.
+int exhaust_heap() {
+  struct Block {
+    Block* next;
+    std::array<std::byte, 64 * 1024 - 64> bytes;
+  };
+  std::array<u32, 2> counts{};
+  for (u32& count : counts) {
+    Block* first = nullptr;
+    while (Block* block = new (std::nothrow) Block{first, {}}) {
+      first = block;
+      ++count;
+    }
+    while (first != nullptr) {
+      delete std::exchange(first, first->next);
+    }
+  }
+  print("{} blocks, then {}\n", counts[0], counts[1]);
+  const bool too_much = new (std::nothrow) std::byte[usize{1} << 40] != nullptr;
+  return counts[0] > 16 && counts[0] == counts[1] && !too_much ? 0 : 1;
+}
+
+int out_of_memory() {
+  while (true) {
+    asm volatile("" ::"r"(new Completion[1024]) : "memory");  // plain new: panics, instead of giving null
+  }
+}
+
+int interrupted_record() {
+  console::write(console::Stream::Output, "before\n");
+  panic("on purpose");
+}
+
+struct Case {
+  std::string_view name;
+  int (*run)();
+};
+constexpr Case kCases[] = {
+    {"null", write_null},
+    {"text", write_text},
+    {"constant", write_constant},
+    {"execute", execute_data},
+    {"illegal", illegal_instruction},
+    {"stack", overflow_stack},
+    {"assertion", failed_assertion},
+    {"wait-in-irq", wait_in_interrupt},
+    {"timer", wait_for_timer},
+    {"registers", registers_survive_interrupt},
+    {"heap", exhaust_heap},
+    {"new", out_of_memory},
+    {"record", interrupted_record},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const Case& test : kCases) {
+    if (argc == 2 && test.name == argv[1]) {
+      return test.run();
+    }
+  }
+  print_error("boot_test: which case?\n");
+  return 2;
+}
