@@ -1,0 +1,83 @@
+// The table of commands, and the messages that all of them share.
+#include "commands.hpp"
+
+#include <algorithm>
+
+namespace sluice::app {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"ls", "ls [-l] [-R] PATH", "names in a directory", run_ls},
+    {"cat", "cat PATH...", "the bytes of files", run_cat},
+    {"cksum", "cksum [-r] PATH...", "checksum, size and path, as POSIX cksum", run_cksum},
+    {"stat", "stat PATH", "what a directory says of a file", run_stat},
+    {"fsinfo", "fsinfo DEVICE", "what a volume says of itself", run_fsinfo},
+    {"lsdev", "lsdev [-v] [--json]", "buses, devices and drivers", run_lsdev},
+    {"lsblk", "lsblk", "block devices", run_lsblk},
+    {"dd", "dd if=FROM [of=DEVICE] [bs=BYTES] [count=N] [skip=N] [seek=N]",
+     "raw copy, from a device or file", run_dd},
+    {"hexdump", "hexdump DEVICE [-s SECTOR] [-n BYTES]", "bytes of a device or file, as hexdump -C",
+     run_hexdump},
+    {"dmesg", "dmesg", "the log", run_dmesg},
+    {"bench", "bench --filename=DEVICE [--rw=..] [--bs=..] [--iodepth=..] [--size=..] ...",
+     "I/O benchmark with fio's options", run_bench},
+    {"help", "help [COMMAND]", "this list", run_help},
+    {"poweroff", "poweroff [STATUS]", "ends the machine, with an exit status", run_poweroff},
+};
+
+}  // namespace
+
+std::span<const Command> commands() {
+  return kCommands;
+}
+
+const Command* find_command(std::string_view name) {
+  const auto* found = std::ranges::find(kCommands, name, &Command::name);
+  return found == std::end(kCommands) ? nullptr : found;
+}
+
+int usage_error(std::string_view command, std::string_view what, std::string_view word) {
+  const Command* known = find_command(command);
+  console::Writer out(console::Stream::Error);
+  format_to(out, "{}: {}{}{}\n", command, what, word.data() == nullptr ? "" : ": ", word);
+  if (known != nullptr) {
+    format_to(out, "usage: {}\n", known->usage);
+  }
+  return kUsage;
+}
+
+int unknown_option(std::string_view command, const OptionReader& option) {
+  console::Writer out(console::Stream::Error);
+  format_to(
+      out, "{}: {} {}{}\n", command,
+      option.has_unwanted_value() ? "unknown option, or one without a value:" : "unknown option:",
+      option.is_long() ? "--" : "-", option.name());
+  if (const Command* known = find_command(command)) {
+    format_to(out, "usage: {}\n", known->usage);
+  }
+  return kUsage;
+}
+
+bool reject_options(std::string_view command, Words words, Words& operands) {
+  OptionReader options(words);
+  if (options.next()) {
+    unknown_option(command, options);
+    return false;
+  }
+  operands = options.operands();
+  return true;
+}
+
+int failure(std::string_view command, std::string_view thing, std::string_view reason) {
+  print_error("{}: {}: {}\n", command, thing, reason);
+  return kFailed;
+}
+
+int failure_below(std::string_view command, std::string_view path, std::string_view relative,
+                  std::string_view reason) {
+  const bool slash = !relative.empty() && !path.ends_with('/') && !path.ends_with(':');
+  print_error("{}: {}{}{}: {}\n", command, path, slash ? "/" : "", relative, reason);
+  return kFailed;
+}
+
+}  // namespace sluice::app

@@ -1,0 +1,22 @@
+// The commands, a function each, behind the table in commands.cpp.
+#pragma once
+
+#include "command.hpp"
+
+namespace sluice::app {
+
+int run_ls(Session& session, Words words);
+int run_cat(Session& session, Words words);
+int run_cksum(Session& session, Words words);
+int run_stat(Session& session, Words words);
+int run_fsinfo(Session& session, Words words);
+int run_lsdev(Session& session, Words words);
+int run_lsblk(Session& session, Words words);
+int run_dd(Session& session, Words words);
+int run_hexdump(Session& session, Words words);
+int run_dmesg(Session& session, Words words);
+int run_bench(Session& session, Words words);
+int run_help(Session& session, Words words);
+int run_poweroff(Session& session, Words words);
+
+}  // namespace sluice::app

@@ -1,0 +1,146 @@
+// Finding disks, mounting them, looking paths up; and saying why that failed.
+#include "volumes.hpp"
+
+#include <algorithm>
+
+#include "command.hpp"
+
+#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/block/disk.hpp>
+
+namespace sluice::app {
+namespace {
+
+struct DiskNames {
+  Sink& out;
+  bool any = false;
+};
+
+void put_disk_names(Sink& out) {
+  DiskNames names{out};
+  blk::for_each_disk(
+      [](blk::Disk& disk, void* context) {
+        auto& list = *static_cast<DiskNames*>(context);
+        format_to(list.out, "{}{}", list.any ? ", " : "there are ", disk.name());
+        list.any = true;
+      },
+      &names);
+  if (!names.any) {
+    out.put("there are none");
+  }
+}
+
+// A disk may be missing because its device waits for something, or was refused.
+void put_troubled_devices(Sink& out) {
+  for (const dev::Bus& bus : dev::buses()) {
+    for (const dev::Device& device : bus.devices()) {
+      if (device.state() == dev::State::Deferred || device.state() == dev::State::Failed) {
+        format_to(out, "; {} {}: {}", device.name(), dev::to_string(device.state()),
+                  device.reason());
+      }
+    }
+  }
+}
+
+}  // namespace
+
+bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device) {
+  const Result<void> opened = device.open(name);
+  if (opened) {
+    return true;
+  }
+  console::Writer out(console::Stream::Error);
+  if (opened.error() != Errc::NotFound) {
+    format_to(out, "{}: {}: {}\n", command, name, to_string(opened.error()));
+    return false;
+  }
+  format_to(out, "{}: {}: no such disk; ", command, name);
+  put_disk_names(out);
+  put_troubled_devices(out);
+  out.put("\n");
+  return false;
+}
+
+void Volumes::Mount::clear() {
+  volume.reset();
+  device.release();
+}
+
+bool Volumes::Mount::holds(std::string_view disk) const {
+  return volume != nullptr && !device.removed() && device.name() == disk;
+}
+
+fat::Volume* Volumes::mount(std::string_view command, std::string_view disk) {
+  Mount* place = &mounts_[0];
+  for (Mount& mount : mounts_) {
+    if (mount.volume != nullptr && mount.device.removed()) {
+      mount.clear();
+      mount.last_use = 0;
+    }
+    if (mount.holds(disk)) {
+      mount.last_use = ++uses_;
+      return mount.volume.get();
+    }
+    if (mount.last_use < place->last_use) {
+      place = &mount;
+    }
+  }
+  place->clear();
+  place->last_use = 0;
+  if (!open_disk(command, disk, place->device)) {
+    return nullptr;
+  }
+  auto mounted = fat::Volume::mount(place->device);
+  if (!mounted) {
+    print_error("{}: {}\n", command, mounted.error().reason.view());
+    place->clear();
+    return nullptr;
+  }
+  place->volume = std::move(*mounted);
+  place->last_use = ++uses_;
+  return place->volume.get();
+}
+
+void Volumes::forget(std::string_view disk) {
+  for (Mount& mount : mounts_) {
+    if (mount.holds(disk)) {
+      mount.clear();
+      mount.last_use = 0;
+    }
+  }
+}
+
+std::optional<Path> parse_path(std::string_view text) {
+  const usize colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0) {
+    return std::nullopt;
+  }
+  return Path{text.substr(0, colon), text.substr(colon + 1)};
+}
+
+int find_place(Session& session, std::string_view command, std::string_view path, Place& place) {
+  const std::optional<Path> parsed = parse_path(path);
+  if (!parsed) {
+    return usage_error(command, "not a path like vda:/name", path);
+  }
+  place.volume = session.volumes.mount(command, parsed->disk);
+  if (place.volume == nullptr) {
+    return kFailed;
+  }
+  Result<fat::Entry> entry = place.volume->lookup(parsed->inside);
+  if (!entry) {
+    return failure(command, path, to_string(entry.error()));
+  }
+  place.entry = *entry;
+  return kSucceeded;
+}
+
+int find_file(Session& session, std::string_view command, std::string_view path, Place& place) {
+  const int status = find_place(session, command, path, place);
+  if (status == kSucceeded && place.entry.is_directory()) {
+    return failure(command, path, to_string(Errc::IsADirectory));
+  }
+  return status;
+}
+
+}  // namespace sluice::app
