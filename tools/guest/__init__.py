@@ -1,0 +1,1 @@
+"""Booting an image in QEMU: what run.py is made of."""
