@@ -30,7 +30,9 @@ TEST_CASE("text and numbers are aligned to a width") {
   CHECK(format("[{:5}][{:<5}][{:>5}]", "ab", "ab", "ab") == "[ab   ][ab   ][   ab]");
 }
 
-TEST_CASE("doubled braces print one") { CHECK(format("{{{}}}", 1) == "{1}"); }
+TEST_CASE("doubled braces print one") {
+  CHECK(format("{{{}}}", 1) == "{1}");
+}
 
 TEST_CASE("what does not fit into the buffer is dropped") {
   char buffer[4];

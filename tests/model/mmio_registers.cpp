@@ -1,0 +1,154 @@
+// What the control registers say and do: features, interrupts, notifications; Status and queues
+// have their own files.
+#include "mmio_device.hpp"
+#include "rules.hpp"
+
+namespace referee {
+namespace {
+
+constexpr std::uint32_t kVendor = 0x45464552;  // "REFE"
+// Reads of an InterruptStatus that is not 0 until it is clear that nobody is going to acknowledge
+// it.
+constexpr std::uint32_t kPatience = 8;
+
+}  // namespace
+
+std::uint64_t MmioDevice::offered() const {
+  std::uint64_t features = personality_.features() | setup_.features;
+  features &= ~(legacy() ? kFeatureVersion1 : kFeatureAnyLayout | kFeatureNotifyOnEmpty);
+  features |= legacy() ? 0 : kFeatureVersion1;
+  return features & ~setup_.withheld;
+}
+
+std::uint32_t MmioDevice::read_control(std::uint64_t offset) {
+  switch (offset) {
+    case kMagicValue:
+      return kMagic;
+    case kVersion:
+      return setup_.version;
+    case kDeviceId:
+      return personality_.device_id();
+    case kVendorId:
+      return kVendor;
+    case kDeviceFeatures:
+      return read_device_features();
+    case kInterruptStatus:
+      return read_interrupt_status();
+    case kStatus:
+      return read_status();
+    case kConfigGeneration:
+      return generation_;
+    default:
+      return read_queue(offset);
+  }
+}
+
+void MmioDevice::write_control(std::uint64_t offset, std::uint32_t value) {
+  switch (offset) {
+    case kDeviceFeaturesSel:
+      device_features_sel_ = value;
+      break;
+    case kDriverFeaturesSel:
+      driver_features_sel_ = value;
+      break;
+    case kDriverFeatures:
+      write_driver_features(value);
+      break;
+    case kGuestPageSize:
+      write_guest_page_size(value);
+      break;
+    case kQueueSel:
+      queue_sel_ = value;
+      break;
+    case kQueueNotify:
+      write_notify(value);
+      break;
+    case kInterruptAck:
+      write_interrupt_ack(value);
+      break;
+    case kStatus:
+      write_status(value);
+      break;
+    default:
+      write_queue(offset, value);
+      break;
+  }
+}
+
+std::uint32_t MmioDevice::read_device_features() {
+  if (!device_features_sel_) {
+    judge.broken(rule::mmio_features_sel, "DeviceFeatures is read");
+  }
+  const std::uint32_t sel = device_features_sel_.value_or(0);
+  return sel > 1 ? 0 : static_cast<std::uint32_t>(offered() >> (32 * sel));
+}
+
+void MmioDevice::write_driver_features(std::uint32_t value) {
+  if (!driver_features_sel_) {
+    judge.broken(rule::mmio_features_sel, "DriverFeatures is written");
+  }
+  if ((status_ & kFeaturesOk) != 0) {
+    judge.broken(rule::features_late, hex(value));
+    return;
+  }
+  if ((status_ & kDriver) == 0) {
+    judge.broken(rule::status_order, "feature bits while Status is " + hex(status_));
+  }
+  const std::uint32_t sel = driver_features_sel_.value_or(0);
+  const std::uint32_t offer = sel > 1 ? 0 : static_cast<std::uint32_t>(offered() >> (32 * sel));
+  if ((value & ~offer) != 0) {
+    features_refused_ = true;  // 2.2.2: FEATURES_OK must not hold
+    judge.broken(rule::features_not_offered,
+                 "word " + std::to_string(sel) + ": " + hex(value & ~offer));
+  }
+  if (sel <= 1) {
+    const std::uint64_t word = std::uint64_t{0xffff'ffff} << (32 * sel);
+    accepted_ = (accepted_ & ~word) | (std::uint64_t{value & offer} << (32 * sel));
+  }
+}
+
+std::uint32_t MmioDevice::read_interrupt_status() {
+  interrupt_seen_ |= interrupt_status_;
+  if (interrupt_status_ != 0 && ++reads_without_ack_ >= kPatience) {
+    reads_without_ack_ = 0;
+    judge.broken(rule::irq_unacknowledged, "InterruptStatus " + hex(interrupt_status_) + " read " +
+                                               std::to_string(kPatience) + " times");
+  }
+  return interrupt_status_;
+}
+
+void MmioDevice::write_interrupt_ack(std::uint32_t value) {
+  reads_without_ack_ = 0;
+  if ((value & ~(kIrqUsedBuffer | kIrqConfigChange)) != 0) {
+    judge.broken(rule::irq_ack_undefined, hex(value));
+  } else if ((value & ~interrupt_seen_) != 0) {
+    judge.broken(rule::irq_ack_unseen, hex(value) + " where " + hex(interrupt_seen_) + " was read");
+  }
+  interrupt_status_ &= ~value;
+  interrupt_seen_ &= ~value;
+  tell_line();
+}
+
+void MmioDevice::write_notify(std::uint32_t value) {
+  ++counters_.notifications;
+  if (broken_down_ || resetting_) {
+    return;
+  }
+  if (!legacy() && !live()) {
+    judge.broken(rule::notify_early, "queue " + hex(value));
+    return;
+  }
+  if (value >= queues_.size() || !queues_[value].ring) {
+    judge.broken(rule::notify_no_queue, hex(value));
+    return;
+  }
+  check_torn();
+  QueueRegisters& queue = queues_[value];
+  queue.ring->negotiated(driver());  // legacy: the device may be used before DRIVER_OK
+  if (queue.ring->needs_none()) {
+    ++counters_.needless_notifications;
+  }
+  wake(queue);
+}
+
+}  // namespace referee

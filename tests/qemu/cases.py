@@ -1,0 +1,14 @@
+"""Runs one case by its name, or lists them all: cases.py --list | NAME. Called by CTest."""
+
+import sys
+
+import bad_input  # noqa: F401
+import disks  # noqa: F401
+import files  # noqa: F401
+import machine  # noqa: F401
+import running  # noqa: F401
+import trees  # noqa: F401
+from harness import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,176 @@
+"""Unit tests of run.sh's own parts (tools/guest), without QEMU. Run by CTest."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from guest import disks, elf, fat_image, hart_report, memory_size, options  # noqa: E402
+from guest.errors import CannotStart, UsageError  # noqa: E402
+from guest.records import Demultiplexer  # noqa: E402
+
+
+def taken_apart(stream, piece):
+    got = {"out": b"", "err": b"", "log": b""}
+
+    def sink(name):
+        def take(data):
+            got[name] += data
+
+        return take
+
+    streams = Demultiplexer(sink("out"), sink("err"), sink("log"))
+    for at in range(0, len(stream), piece):
+        streams.feed(stream[at : at + piece])
+    streams.finish()
+    return got["out"], got["err"], got["log"], streams.status
+
+
+class Records(unittest.TestCase):
+    def check(self, stream, *expected):
+        for piece in range(1, len(stream) + 1):
+            self.assertEqual(taken_apart(stream, piece), expected, f"in pieces of {piece}")
+
+    def test_streams_and_log_are_separated_wherever_the_stream_is_cut(self):
+        self.check(b"boot\n\x01o0003\x02a\nb log \x01e0002\x02no\x01x0001\x023", b"a\nb", b"no", b"boot\n log ", 3)
+
+    def test_a_record_may_hold_what_looks_like_one(self):
+        self.check(b"\x01o0008\x02\x01e0001\x02!.", b"\x01e0001\x02!", b"", b".", None)
+
+    def test_what_is_no_record_is_log(self):
+        for text in (b"\x01", b"\x01o", b"\x01o00", b"\x01q0001\x02a", b"\x01o00g1\x02a", b"\x01o0001a", b"\x01\x01o"):
+            self.check(text, b"", b"", text, None)
+        self.check(b"\x01\x01o0001\x02a", b"a", b"", b"\x01", None)
+
+    def test_a_status_beyond_a_process_is_none(self):
+        self.check(b"\x01x0003\x02256", b"", b"", b"", None)
+        self.check(b"\x01x0003\x02255", b"", b"", b"", 255)
+        self.check(b"\x01x0003\x0210", b"", b"", b"", None)
+
+
+class Disks(unittest.TestCase):
+    def test_a_doubled_comma_is_one(self):
+        disk = disks.parse("a,,b.img,rw,queue-size=4")
+        self.assertEqual((disk.what, disk.writable, disk.device), ("a,b.img", True, [("queue-size", "4")]))
+
+    def test_the_physical_block_follows_the_logical_one_unless_given(self):
+        self.assertIn(("physical_block_size", "4096"), disks.parse("x,logical_block_size=4096").device)
+        both = disks.parse("x,logical_block_size=512,physical_block_size=4096").device
+        self.assertEqual(both.count(("physical_block_size", "4096")), 1)
+        self.assertNotIn(("physical_block_size", "512"), both)
+
+    def test_names_go_on_after_z(self):
+        self.assertEqual([disks.device_name(i) for i in (0, 1, 25, 26, 27, 702)], ["vda", "vdb", "vdz", "vdaa", "vdab", "vdaaa"])
+
+    def test_writes_vanish_unless_asked_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "i,.qcow2")
+            with open(path, "wb"):
+                pass
+            drive = disks.qemu_arguments([disks.Disk(path)], folder)[1]
+            self.assertIn("snapshot=on", drive)
+            self.assertIn("format=qcow2", drive)
+            self.assertIn("i,,.qcow2", drive)
+            drive = disks.qemu_arguments([disks.Disk(path, writable=True, format="raw")], folder)[1]
+            self.assertNotIn("snapshot", drive)
+            self.assertIn("format=raw", drive)
+
+
+class Memory(unittest.TestCase):
+    MIB = 1 << 20
+    END = 0x8030_0000
+
+    def test_the_default_grows_with_the_image(self):
+        for image, wanted in ((None, "128M"), (60 * self.MIB, "128M"), (60 * self.MIB + 512, "256M")):
+            self.assertEqual(memory_size.choose(None, self.END, image, 7), wanted)
+        self.assertEqual(memory_size.choose(None, self.END, 300 * self.MIB, 7), "512M")
+        self.assertEqual(memory_size.choose(None, self.END, 300 * self.MIB, 10), "1G")
+
+    def test_too_little_is_refused_with_what_is_needed(self):
+        self.assertEqual(memory_size.choose("16M", self.END, 4 * self.MIB, 7), "16M")
+        with self.assertRaisesRegex(UsageError, "needs 1[67]M"):
+            memory_size.choose("15", self.END, 5 * self.MIB, 7)
+
+    def test_an_image_beyond_the_tree_is_refused(self):
+        with self.assertRaises(CannotStart):
+            memory_size.choose(None, self.END, 900 * self.MIB, 7)
+
+
+class Options(unittest.TestCase):
+    def test_words_after_the_dashes_are_the_guests(self):
+        parsed = options.parse(["--smp=4", "--qemu", "-d 'a b'", "--", "ls", "--help"])
+        self.assertEqual((parsed.command, parsed.smp, parsed.qemu, parsed.words), ("exec", "4", ["-d", "a b"], ["ls", "--help"]))
+
+    def test_mistakes_name_the_word(self):
+        for words, named in ((["--smp"], "--smp"), (["--legacy=1", "--", "x"], "--legacy=1"), (["bench", "x"], "'x'"), (["-x"], "-x")):
+            with self.assertRaisesRegex(UsageError, named):
+                options.parse(words)
+
+
+class Folders(unittest.TestCase):
+    def test_every_fault_is_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            names = ["A", "a", "q?", "dot.", "con.txt", "n" * 250, "\U0001F600", "Ä", "ä"]
+            for name in names:
+                with open(os.path.join(folder, name), "wb"):
+                    pass
+            os.symlink("nowhere", os.path.join(folder, "link"))
+            self.assertEqual(len(fat_image.Folder(folder).faults), 7)
+
+    def test_a_name_that_mcopy_changes_is_a_fault(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(folder, "source")
+            os.makedirs(source)
+            with open(os.path.join(source, "ŁÓDŹ.TXT"), "wb"):
+                pass
+            image = os.path.join(folder, "image")
+            try:
+                fat_image.make_from_folder(source, image)
+            except CannotStart as error:
+                self.assertIn("ŁÓDŹ.TXT", str(error))
+            else:
+                self.assertIn("ŁÓDŹ.TXT", fat_image._listing(image))
+
+    def test_an_empty_folder_is_a_disk(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source = os.path.join(folder, "source")
+            os.makedirs(source)
+            fat_image.make_from_folder(source, os.path.join(folder, "image"))
+
+
+class Harts(unittest.TestCase):
+    def test_registers_are_found_per_hart(self):
+        text = "\nCPU#0\n V      =   0\n pc       0000000080200010\n mhartid  0000000000000003\n x0/zero  0000000000000000 x1/ra    0000000080200020 x2/sp    0000000080300000\nCPU#1\n pc 00000000\n"
+        self.assertEqual(hart_report.parse(text), [{"pc": 0x80200010, "mhartid": 3, "ra": 0x80200020, "sp": 0x80300000}])
+
+
+class Elves(unittest.TestCase):
+    def test_what_is_no_image_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "x")
+            for data in (b"", b"\x7fELF", b"#!/bin/sh\n", b"\x7fELF\x02\x01" + bytes(20)):
+                with open(path, "wb") as file:
+                    file.write(data)
+                with self.assertRaises(CannotStart):
+                    elf.Elf(path)
+
+
+class Build(unittest.TestCase):
+    def test_a_build_that_fails_is_status_125(self):
+        self.addCleanup(shutil.rmtree, os.path.join(ROOT, "build", "no-such-preset"), ignore_errors=True)
+        result = subprocess.run([os.path.join(ROOT, "tools", "build.sh"), "no-such-preset"], capture_output=True, check=False)
+        self.assertEqual(result.returncode, 125)
+        self.assertEqual(result.stdout, b"")
+        self.assertIn(b"no-such-preset", result.stderr)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
+    unittest.main()

@@ -1,0 +1,139 @@
+#include "../fat/image_builder.hpp"
+#include "test_machine.hpp"
+
+#include <sluice/drivers/base/device.hpp>
+#include <sluice/kernel/log.hpp>
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+struct TestBus final : dev::Bus {
+  explicit TestBus(std::string_view name) : Bus(name) { dev::add_bus(*this); }
+  ~TestBus() override { dev::remove_bus(*this); }
+  bool match(const dev::Device&, const dev::Driver&) const override { return true; }
+};
+
+// Binds, or does not, as the device's name says.
+struct TestDriver final : dev::Driver {
+  using Driver::Driver;
+  std::string_view bus_name() const override { return "test"; }
+  Result<void> probe(dev::Device& device) override {
+    if (device.name() == "waits") {
+      return device.defer("its interrupt controller");
+    }
+    if (device.name() == "broken") {
+      return device.reject(Errc::Malformed, "its \"version\" is 7");
+    }
+    return {};
+  }
+};
+
+// A bus with a bound device, its child, one that waits and one that failed.
+struct Hardware {
+  TestBus bus{"test"};
+  TestDriver driver{"tester"};
+  dev::Device good{"good", nullptr};
+  dev::Device child{"child", &good};
+  dev::Device waits{"waits", nullptr};
+  dev::Device broken{"broken", nullptr};
+
+  Hardware() {
+    good.mmio[0] = {PhysAddr(0x1000), 0x200};
+    good.mmio_count = 1;
+    good.irqs[0] = {3, 8};
+    good.irq_count = 1;
+    for (dev::Device* device : {&good, &child, &waits, &broken}) {
+      REQUIRE(bus.add_device(*device));
+    }
+    bus.add_driver(driver);
+  }
+  ~Hardware() {
+    bus.remove_driver(driver);
+    for (dev::Device* device : {&broken, &waits, &child, &good}) {
+      bus.remove_device(*device);
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("lsdev prints the tree with addresses, interrupts and states") {
+  Machine machine;
+  const Hardware hardware;
+  CHECK(machine.run("lsdev") == 0);
+  CHECK(machine.out ==
+        "test\n  good  [tester]  0x1000  irq 8  bound\n    child  [tester]  bound\n"
+        "  waits  [no driver]  deferred: waits for its interrupt controller\n"
+        "  broken  [no driver]  failed: its \"version\" is 7\n");
+  CHECK(machine.run("lsdev -v") == 0);
+  CHECK(machine.out.find("  driver tester\n") != std::string::npos);
+  CHECK(machine.out.find("      registers: 0x1000, 0x200 bytes\n") != std::string::npos);
+  CHECK(machine.out.find("      interrupt: 8 of controller 3\n") != std::string::npos);
+}
+
+TEST_CASE("lsdev --json has every device with its parent and its reason") {
+  Machine machine;
+  const Hardware hardware;
+  CHECK(machine.run("lsdev --json") == 0);
+  for (const char* part : {"\"name\" : \"child\"", "\"parent\" : \"good\"", "\"base\" : 4096",
+                           "\"source\" : 8", "\"reason\" : \"its \\\"version\\\" is 7\""}) {
+    INFO(part);
+    CHECK(machine.out.find(part) != std::string::npos);
+  }
+  CHECK(machine.run("lsdev --json=x") == 2);
+}
+
+TEST_CASE("a missing disk comes with the devices that wait or failed") {
+  Machine machine;
+  const Hardware hardware;
+  CHECK(machine.run("ls vda:/") == 1);
+  CHECK(
+      machine.error ==
+      "ls: vda: no such disk; there are none; waits deferred: waits for its interrupt controller; "
+      "broken failed: its \"version\" is 7\n");
+}
+
+TEST_CASE("lsblk prints a line for each disk") {
+  Machine machine;
+  blk::Disk::Options options;
+  options.read_only = true;
+  options.write_cache = true;
+  options.limits.logical_block_bytes = 4096;
+  machine.add_disk("vda", Bytes(3 << 20), options);
+  machine.add_disk("ram0", Bytes(1536));
+  CHECK(machine.run("lsblk") == 0);
+  CHECK(machine.out ==
+        "NAME         SIZE  BLOCK  RO   QUEUES SCHED  CACHE\n"
+        "vda            3M   4096 yes     1x64 none   write-back\n"
+        "ram0         1.5K    512  no     1x64 none   write-through\n");
+}
+
+TEST_CASE("dmesg prints times, levels and lines") {
+  Machine machine;
+  machine.world.now_ticks = 12'345'678'901;
+  log::warning("something is {}", "odd");
+  CHECK(machine.run("dmesg") == 0);
+  CHECK(machine.out.ends_with("[   12.345678] warning something is odd\n"));
+}
+
+TEST_CASE("stat and fsinfo describe what is there") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  const std::vector<u32> clusters = {50, 51, 60, 61, 70};
+  image.add_file(image.root, "A       BIN", pattern(4 * image.cluster_bytes() + 1), clusters);
+  machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("stat vda:/a.bin") == 0);
+  CHECK(machine.out.find("type: file\nsize: 2049\n") != std::string::npos);
+  CHECK(machine.out.find("first_cluster: 50\nextents: 3\n") != std::string::npos);
+  CHECK(machine.run("stat vda:/") == 0);
+  CHECK(machine.out.find("type: directory\n") != std::string::npos);
+  for (const char* line : {"fsinfo vda", "fsinfo vda:", "fsinfo vda:/"}) {
+    CHECK(machine.run(line) == 0);
+    CHECK(machine.out.starts_with("type: FAT16\nlabel: "));
+    CHECK(machine.out.find("sector_bytes: 512\ncluster_bytes: 512\nclusters: 4085\n") !=
+          std::string::npos);
+    CHECK(machine.out.find("free_clusters: 4080 (counted)\n") != std::string::npos);
+  }
+}

@@ -1,0 +1,144 @@
+#include "../fat/image_builder.hpp"
+#include "app/tree_walk.hpp"
+#include "test_machine.hpp"
+
+using namespace sluice;
+using namespace sluice::test;
+
+TEST_CASE("ls prints names in directory order with a slash behind directories") {
+  Machine machine;
+  ImageBuilder image(fat12());
+  image.add_file(image.root, "B       TXT", text_bytes("b"));
+  Dir docs = image.add_dir(image.root, "DOCS       ");
+  image.add_long_file(docs, u"Größe und Maß.txt", "GROESS~1TXT", text_bytes("12345"));
+  image.add_file(image.root, "A       TXT", text_bytes("hello"));
+  machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("ls vda:/") == 0);
+  CHECK(machine.out == "B.TXT\nDOCS/\nA.TXT\n");
+  CHECK(machine.run("ls -R vda:/") == 0);
+  CHECK(machine.out == "B.TXT\nDOCS/\nDOCS/Größe und Maß.txt\nA.TXT\n");
+  CHECK(machine.run("ls -R vda:/docs") == 0);
+  CHECK(machine.out == "Größe und Maß.txt\n");
+  CHECK(machine.run("ls 'vda:/docs/größe und Maß.txt'") == 0);
+  CHECK(machine.out == "vda:/docs/größe und Maß.txt\n");
+  CHECK(machine.run("cat vda:/A.TXT 'vda:/docs/Größe und Maß.txt' vda:b.txt") == 0);
+  CHECK(machine.out == "hello12345b");
+}
+
+TEST_CASE("ls -l prints attributes, size and time") {
+  Machine machine;
+  ImageBuilder image(fat12());
+  const usize at = image.add_short(image.root, "A       TXT", 0x21, 0, 0);
+  image.put16(at + 22, 12 << 11 | 34 << 5 | 56 / 2);
+  image.put16(at + 24, (2024 - 1980) << 9 | 2 << 5 | 29);
+  machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("ls -l vda:/") == 0);
+  CHECK(machine.out == "r---a          0 2024-02-29 12:34:56 A.TXT\n");
+}
+
+TEST_CASE("every failure names the thing and why") {
+  Machine machine;
+  ImageBuilder image(fat12());
+  image.add_file(image.root, "A       TXT", text_bytes("hello"));
+  image.add_dir(image.root, "DOCS       ");
+  machine.add_disk("vda", image.bytes);
+  machine.add_disk("vdb", Bytes(65536));
+  struct Case {
+    const char* line;
+    int status;
+    const char* error;
+  };
+  const Case cases[] = {
+      {"ls vda:/nope", 1, "ls: vda:/nope: not found\n"},
+      {"cat vda:/nope", 1, "cat: vda:/nope: not found\n"},
+      {"cat vda:/docs", 1, "cat: vda:/docs: is a directory\n"},
+      {"cksum vda:/docs", 1, "cksum: vda:/docs: is a directory\n"},
+      {"ls vda:/a.txt/x", 1, "ls: vda:/a.txt/x: not a directory\n"},
+      {"cat vda:/a.txt/", 1, "cat: vda:/a.txt/: not a directory\n"},
+      {"stat vdc:/a", 1, "stat: vdc: no such disk; there are vda, vdb\n"},
+      {"hexdump vdc", 1, "hexdump: vdc: no such disk; there are vda, vdb\n"},
+      {"ls vda", 2, "ls: not a path like vda:/name: vda\nusage: ls [-l] [-R] PATH\n"},
+      {"ls", 2, "ls: one path is needed\nusage: ls [-l] [-R] PATH\n"},
+      {"ls -x vda:/", 2, "ls: unknown option: -x\nusage: ls [-l] [-R] PATH\n"},
+      {"cat --all vda:/", 2, "cat: unknown option: --all\nusage: cat PATH...\n"},
+      {"frobnicate vda:/", 2, "sluice: unknown command: frobnicate (help lists them)\n"},
+      {"''", 2, "sluice: unknown command:  (help lists them)\n"},
+      {"ls 'vda:/", 2, "sluice: a quote is not closed: ls 'vda:/\n"},
+      {"lsblk -v", 2, "lsblk: unknown option: -v\nusage: lsblk\n"},
+      {"dmesg x", 2, "dmesg: takes no operand: x\nusage: dmesg\n"},
+      {"poweroff 256", 2,
+       "poweroff: one status is taken, 0 to 255: 256\nusage: poweroff [STATUS]\n"},
+      {"fsinfo --check vda", 2, "fsinfo: unknown option: --check\nusage: fsinfo DEVICE\n"},
+  };
+  for (const Case& one : cases) {
+    INFO(one.line);
+    CHECK(machine.run(one.line) == one.status);
+    CHECK(machine.error == one.error);
+    CHECK(machine.out.empty());
+  }
+  CHECK(machine.run("ls vdb:/") == 1);
+  CHECK(machine.error.starts_with("ls: vdb"));
+}
+
+TEST_CASE("directories that contain each other come to an end") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  const std::vector<u32> cluster = image.take_free(1);
+  Dir a = image.add_dir(image.root, "A          ", cluster);
+  image.add_short(a, "LOOP       ", 0x10, cluster[0], 0);
+  image.add_file(a, "FILE       ", text_bytes("x"));
+  machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("ls -R vda:/") == 1);
+  CHECK(machine.out == "A/\nA/LOOP/\nA/FILE\n");
+  CHECK(machine.error ==
+        "ls: vda:/A/LOOP: a directory that was listed already: the volume is corrupt\n");
+  CHECK(machine.run("cksum -r vda:/a") == 1);
+  CHECK(machine.error.starts_with("cksum: vda:/a/LOOP: a directory that was listed already"));
+}
+
+TEST_CASE("directories that are linked from two places are entered once") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  // Each of twenty directories links the next one twice: a walk without memory would take 2^20
+  // turns.
+  const std::vector<u32> clusters = image.take_free(21);
+  Dir dir = image.add_dir(image.root, "D          ", {clusters[0]});
+  for (usize i = 1; i <= 20; ++i) {
+    Dir next = image.add_dir(dir, "ONE        ", {clusters[i]});
+    image.add_short(dir, "TWO        ", 0x10, clusters[i], 0);
+    dir = next;
+  }
+  machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("ls -R vda:/") == 1);
+  CHECK(std::count(machine.out.begin(), machine.out.end(), '\n') == 41);
+  CHECK(std::count(machine.error.begin(), machine.error.end(), '\n') == 20);
+}
+
+TEST_CASE("directories are followed down to a bound") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  Dir dir = image.root;
+  for (u32 i = 0; i < app::TreeWalk::kMaxDepth; ++i) {
+    dir = i == 0 ? image.add_dir(image.root, "D          ") : image.add_dir(dir, "D          ");
+  }
+  image.add_file(dir, "FILE       ", text_bytes("x"));
+  machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("ls -R vda:/") == 1);
+  CHECK(machine.error.ends_with("directories are nested too deeply\n"));
+  CHECK(machine.run("ls -R vda:/d") == 0);
+  CHECK(machine.out.ends_with("/D/FILE\n"));
+}
+
+TEST_CASE("an unreadable directory is named and the walk goes on") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  Dir bad = image.add_dir(image.root, "BAD        ", image.take_free(1));
+  image.add_file(bad, "LOST       ", text_bytes("x"));
+  Dir good = image.add_dir(image.root, "GOOD       ");
+  image.add_file(good, "FILE       ", text_bytes("x"));
+  MemoryDisk& disk = machine.add_disk("vda", image.bytes);
+  disk.bad_sectors.insert(image.cluster_at(bad.chain[0]) / 512);
+  CHECK(machine.run("ls -R vda:/") == 1);
+  CHECK(machine.out == "BAD/\nGOOD/\nGOOD/FILE\n");
+  CHECK(machine.error == "ls: vda:/BAD: I/O error\n");
+}

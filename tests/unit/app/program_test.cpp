@@ -1,0 +1,110 @@
+#include "../fat/image_builder.hpp"
+#include "test_machine.hpp"
+
+#include <sluice/drivers/block/block_device.hpp>
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+Bytes volume_with(std::string_view text) {
+  ImageBuilder image(fat12());
+  image.add_file(image.root, "A       TXT", text_bytes(text));
+  return image.bytes;
+}
+
+}  // namespace
+
+TEST_CASE("all commands of a line run and the first failure is the status") {
+  Machine machine;
+  machine.add_disk("vda", volume_with("hello"));
+  CHECK(machine.run("cat vda:/a.txt; cat vda:/a.txt") == 0);
+  CHECK(machine.out == "hellohello");
+  CHECK(machine.run("cat vda:/no; nonsense; cat vda:/a.txt") == 1);
+  CHECK(machine.out == "hello");
+  CHECK(machine.run("nonsense; cat vda:/no") == 2);
+  CHECK(machine.run(" ;; ; cat vda:/a.txt ;") == 0);
+  CHECK(machine.out == "hello");
+  CHECK(machine.run("") == 0);
+}
+
+TEST_CASE("a line with an open quote runs nothing") {
+  Machine machine;
+  machine.add_disk("vda", volume_with("hello"));
+  CHECK(machine.run("cat vda:/a.txt; cat 'x") == 2);
+  CHECK(machine.out.empty());
+}
+
+TEST_CASE("a quoted semicolon separates nothing") {
+  Machine machine;
+  machine.add_disk("vda", volume_with("hello"));
+  CHECK(machine.run("cat 'vda:/a;b'") == 1);
+  CHECK(machine.error == "cat: vda:/a;b: not found\n");
+}
+
+TEST_CASE("a volume is mounted once and the oldest makes room") {
+  Machine machine;
+  const usize many = app::Volumes::kMounts + 3;
+  for (usize i = 0; i < many; ++i) {
+    machine.add_disk("vd" + std::string(1, static_cast<char>('a' + i)),
+                     volume_with(std::to_string(i)));
+  }
+  CHECK(machine.run("cat vda:/a.txt") == 0);
+  const usize reads = machine.disks[0]->reads;
+  CHECK(machine.run("cat vda:/a.txt") == 0);
+  CHECK(machine.disks[0]->reads <= reads + 2);
+  for (int round = 0; round < 2; ++round) {
+    for (usize i = 0; i < many; ++i) {
+      const std::string name = "vd" + std::string(1, static_cast<char>('a' + i));
+      REQUIRE(machine.run("cat " + name + ":/a.txt") == 0);
+      REQUIRE(machine.out == std::to_string(i));
+    }
+  }
+}
+
+TEST_CASE("a disk that is gone is not found, even where it was mounted") {
+  Machine machine;
+  machine.add_disk("vda", volume_with("hello"));
+  CHECK(machine.run("cat vda:/a.txt") == 0);
+  machine.disks.clear();
+  CHECK(machine.run("cat vda:/a.txt") == 1);
+  CHECK(machine.error == "cat: vda: no such disk; there are none\n");
+  machine.add_disk("vda", volume_with("other"));
+  CHECK(machine.run("cat vda:/a.txt") == 0);
+  CHECK(machine.out == "other");
+}
+
+TEST_CASE("poweroff ends the machine with its status") {
+  Machine machine;
+  try {
+    machine.run("poweroff 7; nonsense");
+    FAIL("poweroff came back");
+  } catch (const Exit& exit) {
+    CHECK(exit.status == 7);
+  }
+  CHECK_THROWS_AS(machine.run("poweroff"), Exit);
+  CHECK(machine.run("poweroff 1 2") == 2);
+}
+
+TEST_CASE("help lists every command and says how one is used") {
+  Machine machine;
+  CHECK(machine.run("help") == 0);
+  for (const app::Command& command : app::commands()) {
+    CHECK(machine.out.find("  " + std::string(command.name) + " ") != std::string::npos);
+  }
+  CHECK(machine.run("help dd") == 0);
+  CHECK(machine.out.starts_with("usage: dd if=FROM"));
+  CHECK(machine.run("help nonsense") == 2);
+}
+
+TEST_CASE("the prompt runs lines until the end of input") {
+  Machine machine;
+  machine.add_disk("vda", volume_with("hello"));
+  machine.console.input = "cat vda:/a.txt\rnonsense\r\x04";
+  CHECK(app::run_shell(machine.session) == 2);
+  const std::string shown = machine.console.stream('o');
+  CHECK(shown.find("sluice> cat vda:/a.txt\nhellosluice> ") != std::string::npos);
+  machine.console.input += "cat vdx\x03ls vda:/\n\x04";
+  CHECK(app::run_shell(machine.session) == 0);
+}

@@ -1,0 +1,101 @@
+// The RAM disk's driver on a bus of the test's own.
+#include <sluice/drivers/block/ram_disk_driver.hpp>
+
+#include <sluice/drivers/block/ram_disk.hpp>
+
+#include "allocation_budget.hpp"
+#include "test_device.hpp"
+
+namespace sluice::test {
+namespace {
+
+// A bus on which every driver matches every device.
+class AnyBus final : public dev::Bus {
+ public:
+  AnyBus() : Bus("platform") {}
+  bool match(const dev::Device&, const dev::Driver&) const override { return true; }
+};
+
+struct Machine {
+  Machine() { bus.add_driver(driver); }
+  ~Machine() {
+    if (device.bus() != nullptr) {
+      bus.remove_device(device);
+    }
+    bus.remove_driver(driver);
+  }
+  World world;
+  AnyBus bus;
+  blk::RamDiskDriver driver;
+  dev::Device device{"ram0", nullptr};
+};
+
+TEST_CASE("a platform device without an image becomes a disk of 32 MiB under its name") {
+  Machine machine;
+  REQUIRE(machine.bus.add_device(machine.device));
+  CHECK(machine.device.state() == dev::State::Bound);
+  blk::OpenDevice open;
+  REQUIRE(open.open("ram0"));
+  CHECK(open.sectors() == 65536);
+  std::array<std::byte, 512> data{};
+  CHECK(blk::write(open, Sector(5), data) == Status::Ok);
+}
+
+TEST_CASE("the RAM disk goes when its driver is unbound, and comes back empty") {
+  Machine machine;
+  REQUIRE(machine.bus.add_device(machine.device));
+  blk::OpenDevice open;
+  REQUIRE(open.open("ram0"));
+  std::array<std::byte, 512> data{};
+  data.fill(std::byte{1});
+  REQUIRE(blk::write(open, Sector(0), data) == Status::Ok);
+  REQUIRE(machine.bus.unbind(machine.device));
+  CHECK(open.removed());
+  CHECK(blk::find("ram0") == nullptr);
+  REQUIRE(machine.bus.bind(machine.device));
+  REQUIRE(open.open("ram0"));
+  REQUIRE(blk::read(open, Sector(0), data) == Status::Ok);
+  CHECK(data[0] == std::byte{0});
+}
+
+TEST_CASE("an image becomes the disk") {
+  std::vector<std::byte> image(2048);
+  image[513] = std::byte{0xab};
+  Machine machine;
+  machine.device.platform_data = image;
+  REQUIRE(machine.bus.add_device(machine.device));
+  REQUIRE(blk::find("ram0") != nullptr);
+  CHECK(blk::find("ram0")->sectors() == 4);
+  std::array<std::byte, 512> data{};
+  REQUIRE(blk::read(*blk::find("ram0"), Sector(1), data) == Status::Ok);
+  CHECK(data[1] == std::byte{0xab});
+}
+
+TEST_CASE("an image with a ragged tail is refused and the message names its length") {
+  std::vector<std::byte> image(2049);
+  Machine machine;
+  machine.device.platform_data = image;
+  REQUIRE(machine.bus.add_device(machine.device));
+  CHECK(machine.device.state() == dev::State::Failed);
+  CHECK(std::string(machine.device.reason()).find("2049") != std::string::npos);
+  CHECK(blk::find("ram0") == nullptr);
+}
+
+TEST_CASE("where memory runs out during probe the device fails and nothing is left") {
+  for (std::size_t allocations = 0;; ++allocations) {
+    REQUIRE(allocations < 100);
+    Machine machine;
+    {
+      const AllocationBudget budget(allocations);
+      REQUIRE(machine.bus.add_device(machine.device));
+    }
+    if (machine.device.state() == dev::State::Bound) {
+      break;
+    }
+    CHECK(machine.device.state() == dev::State::Failed);
+    CHECK(blk::find("ram0") == nullptr);
+  }
+}
+
+}  // namespace
+}  // namespace sluice::test

@@ -1,0 +1,67 @@
+// A disk over bytes in memory; see byte_device.hpp.
+#include "tests/unit/fat/byte_device.hpp"
+
+#include <cstring>
+
+namespace sluice::test {
+
+ByteDevice::ByteDevice(std::vector<std::byte> contents, u32 logical_block_bytes)
+    : bytes(std::move(contents)) {
+  limits_.logical_block_bytes = limits_.physical_block_bytes = logical_block_bytes;
+}
+
+void ByteDevice::submit(List<blk::Bio>& list) {
+  ++batches;
+  while (blk::Bio* bio = list.pop_front()) {
+    ++bios;
+    if (hold) {
+      held_.push_back(bio);
+    } else {
+      end(*bio);
+    }
+  }
+}
+
+bool ByteDevice::complete_one() {
+  if (held_.empty()) {
+    return false;
+  }
+  blk::Bio* bio = newest_first ? held_.back() : held_.front();
+  newest_first ? held_.pop_back() : held_.pop_front();
+  end(*bio);
+  return true;
+}
+
+void ByteDevice::end(blk::Bio& bio) {
+  bio.status = transfer(bio);
+  bio.end_io(bio);
+}
+
+blk::Status ByteDevice::transfer(const blk::Bio& bio) {
+  const u32 block = limits_.logical_block_bytes;
+  u64 at = bio.sector.value() * blk::kSectorBytes;
+  u64 total = 0;
+  for (const blk::Segment& segment : bio.segments) {
+    total += segment.bytes;
+  }
+  if (bio.op != blk::Op::Read || at % block != 0 || total % block != 0 || total == 0) {
+    ++senseless;
+    return blk::Status::Misaligned;
+  }
+  if (at > bytes.size() || total > bytes.size() - at) {
+    ++senseless;
+    return blk::Status::OutOfRange;
+  }
+  const auto bad = bad_sectors.lower_bound(at / blk::kSectorBytes);
+  if (bad != bad_sectors.end() && *bad * blk::kSectorBytes < at + total) {
+    return blk::Status::IoError;
+  }
+  for (const blk::Segment& segment : bio.segments) {
+    std::memcpy(segment.data, bytes.data() + at, segment.bytes);
+    at += segment.bytes;
+  }
+  bytes_read += total;
+  return blk::Status::Ok;
+}
+
+}  // namespace sluice::test

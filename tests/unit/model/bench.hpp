@@ -1,0 +1,63 @@
+// A World with one disk of the referee in it, and the routine that a driver is put through.
+// Used by mistakes_test.cpp and device_test.cpp.
+#pragma once
+
+#include <algorithm>
+
+#include "tests/model/block_device.hpp"
+#include "tests/model/sluice_adapter.hpp"
+#include "tiny_driver.hpp"
+
+namespace tiny {
+
+inline std::byte pattern(std::uint64_t sector, std::uint32_t offset) {
+  return static_cast<std::byte>(sector * 31 + offset * 7 + offset / 256);
+}
+
+// What sectors [sector, …) hold.
+inline Bytes pattern_bytes(std::uint64_t sector, std::uint32_t bytes) {
+  Bytes all(bytes);
+  for (std::uint32_t i = 0; i < bytes; ++i) {
+    all[i] = pattern(sector + i / 512, i % 512);
+  }
+  return all;
+}
+
+struct Bench {
+  sluice::test::World world;
+  referee::BlockDevice disk;
+  referee::SluiceMemory memory{world};
+  referee::MmioDevice device;
+
+  explicit Bench(const referee::BlockOptions& block = {}, const referee::Setup& setup = {})
+      : disk(block), device(disk, memory, setup) {
+    disk.disk.fill = pattern;
+  }
+};
+
+// Reads, writes, flushes, asks the id, and reads with two requests in flight. False at the first
+// thing that is not as it should be.
+inline bool routine(Driver& driver, bool writes) {
+  if (driver.read(3, 1024) != pattern_bytes(3, 1024)) {
+    return false;
+  }
+  const Bytes mine(1024, std::byte{0x5a});
+  if (writes && !(driver.write(9, mine) && driver.read(9, 1024) == mine && driver.flush())) {
+    return false;
+  }
+  if (driver.id() != "referee") {
+    return false;
+  }
+  const auto first = driver.submit(0, 20, {}, 1024);
+  const auto second = driver.submit(0, 30, {}, 1024);
+  if (!first || !second || driver.wait(*first) != 0 || driver.wait(*second) != 0) {
+    return false;
+  }
+  const bool right = driver.data(*first) == pattern_bytes(20, 1024) &&
+                     driver.data(*second) == pattern_bytes(30, 1024);
+  driver.forget(*first);
+  driver.forget(*second);
+  return right;
+}
+
+}  // namespace tiny

@@ -1,0 +1,144 @@
+// A small virtio-blk driver, registers and rings by hand, that makes at most one deliberate
+// mistake. It shares no numbers with the referee. Used by the referee's tests: with a mistake the
+// referee must name the rule, without it nothing. Reference: virtio 1.2, 3.1.1, 4.2.3, 2.7, 5.2.6.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "mistakes.hpp"
+#include "tests/model/mmio_device.hpp"
+#include "tests/port/world.hpp"
+
+namespace tiny {
+
+using Bytes = std::vector<std::byte>;
+
+struct Options {
+  std::uint32_t queue_size = 8;  // wished; less where the device has less
+  bool indirect = false;         // accepted where offered
+  bool event_idx = false;
+  bool limits = false;              // SEG_MAX, SIZE_MAX
+  bool polled = false;              // asks for no interrupts
+  std::uint32_t segment_bytes = 0;  // of data in a descriptor; 0: all in one
+  std::uint32_t queue = 0;
+};
+
+struct Request {
+  sluice::port::DmaBlock block;  // header, data, status, then an indirect table
+  std::uint32_t type = 0;
+  std::uint32_t data_bytes = 0;
+  std::vector<std::uint16_t> descriptors;
+  bool done = false;
+};
+
+class Driver {
+ public:
+  Driver(sluice::test::World& world, referee::MmioDevice& device, const Options& options = {},
+         Mistake mistake = Mistake::None)
+      : world_(world), device_(device), options_(options), mistake_(mistake) {}
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+  ~Driver() { free_all(); }
+
+  // From the first register to DRIVER_OK. False where there is no device, or it refuses.
+  bool start();
+  // Stops the queue, resets the device, waits for the reset, and gives the memory back.
+  void stop();
+
+  // --- Requests; `sector` of 512 bytes -----------------------------------------------------------
+  // A number for wait(); nothing where no descriptors are free.
+  std::optional<std::size_t> submit(std::uint32_t type, std::uint64_t sector,
+                                    std::span<const std::byte> out, std::uint32_t in_bytes);
+  // Lets the device work and handles interrupts. The status byte; nothing where it does not come.
+  std::optional<std::uint8_t> wait(std::size_t request);
+  bool done(std::size_t request) const { return requests_[request].done; }
+  Bytes data(std::size_t request) const;
+  void forget(std::size_t request);
+
+  // Submit, wait and forget. Nothing, or false, where the status is not OK.
+  std::optional<Bytes> read(std::uint64_t sector, std::uint32_t bytes);
+  bool write(std::uint64_t sector, std::span<const std::byte> bytes);
+  bool flush();
+  std::optional<std::string> id();
+
+  // What a trap would do.
+  void handle_interrupt();
+  // Reads the capacity, as after a configuration interrupt.
+  std::uint64_t read_capacity();
+
+  std::uint64_t capacity() const { return capacity_; }
+  std::uint32_t queue_size() const { return size_; }
+  std::uint32_t interrupts() const { return interrupts_; }
+  bool config_changed() const { return config_changed_; }
+
+ private:
+  struct Piece {
+    std::uint64_t bus;
+    std::uint32_t bytes;
+    std::uint16_t flags;
+  };
+  bool makes(Mistake mistake) const { return mistake_ == mistake; }
+  bool accepted(std::uint64_t bit) const { return (features_ & bit) != 0; }
+
+  std::uint32_t get(std::uint64_t reg) { return device_.read(reg, 4); }
+  void put(std::uint64_t reg, std::uint32_t value) { device_.write(reg, 4, value); }
+
+  // tiny_setup.cpp
+  bool discover();
+  void greet();
+  bool negotiate();
+  std::uint64_t wanted(std::uint64_t offered) const;
+  bool set_up_queue();
+  void start_modern_queue();
+  void start_legacy_queue();
+  void write_addresses();
+  void go_live();
+  sluice::port::DmaBlock allocate(std::size_t bytes, std::size_t alignment, bool zeroed);
+  void free_rings();
+  void free_all();
+
+  // tiny_queue.cpp
+  std::byte* table(std::size_t index) { return rings_.data + desc_ + 16 * index; }
+  std::byte* avail() { return rings_.data + avail_; }
+  std::byte* used() { return rings_.data + used_; }
+  std::vector<Piece> pieces(const Request& request) const;
+  void place(Request& request, const std::vector<Piece>& pieces);
+  static void write_descriptor(std::byte* entry, const Piece& piece, std::uint16_t flags,
+                               std::size_t next);
+  void publish(std::uint16_t head);
+  void notify(std::uint16_t old_index);
+  void drain();
+  void arm();
+
+  // tiny_mistakes.cpp: what goes wrong, and when
+  void spoil_request(Request& request, std::vector<Piece>& pieces);
+  void spoil_descriptors(const Request& request);
+  void spoil_published();
+  void spoil_in_flight();
+
+  sluice::test::World& world_;
+  referee::MmioDevice& device_;
+  Options options_;
+  Mistake mistake_;
+
+  bool legacy_ = false;
+  std::uint64_t features_ = 0;
+  std::uint64_t capacity_ = 0;
+  std::uint32_t size_ = 0;
+
+  sluice::port::DmaBlock rings_;
+  std::size_t desc_ = 0, avail_ = 0, used_ = 0;  // within rings_
+  std::vector<bool> busy_;                       // by descriptor
+  std::vector<std::size_t> owner_;               // request, by head
+  std::uint16_t avail_index_ = 0, used_index_ = 0;
+  std::vector<Request> requests_;
+
+  std::uint32_t interrupts_ = 0;
+  bool config_changed_ = false;
+  bool spoilt_ = false;  // a mistake that is made once was made
+};
+
+}  // namespace tiny
