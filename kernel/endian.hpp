@@ -1,6 +1,6 @@
-// Integers of a fixed byte order, as they stand in wire structs, and the one way from bytes to such a struct.
-// Used wherever a device, a disk or a device tree is read. Le<T> is aligned like T; UnalignedLe<T> and
-// Be<T> have alignment 1.
+// Integers of a fixed byte order, as they stand in wire structs, and the one way from bytes to such
+// a struct. Used wherever a device, a disk or a device tree is read. Le<T> is aligned like T;
+// UnalignedLe<T> and Be<T> have alignment 1.
 #pragma once
 
 #include <array>
@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include <sluice/kernel/types.hpp>
 
@@ -24,7 +25,8 @@ template <std::unsigned_integral T>
 class Le {
  public:
   constexpr Le() = default;
-  constexpr Le(T value) : raw_(swap_unless(std::endian::little, value)) {}  // NOLINT: meant to convert
+  // NOLINTNEXTLINE: meant to convert
+  constexpr Le(T value) : raw_(swap_unless(std::endian::little, value)) {}
   constexpr operator T() const { return swap_unless(std::endian::little, raw_); }  // NOLINT
 
  private:
@@ -38,9 +40,20 @@ class Unaligned {
   constexpr Unaligned() = default;
   constexpr Unaligned(T value)  // NOLINT: meant to convert
       : raw_(std::bit_cast<std::array<u8, sizeof(T)>>(swap_unless(Order, value))) {}
-  constexpr operator T() const { return swap_unless(Order, std::bit_cast<T>(raw_)); }  // NOLINT
+  constexpr operator T() const {  // NOLINT
+    return gather(std::make_index_sequence<sizeof(T)>{});
+  }
 
  private:
+  // Byte by byte: an unaligned load is that anyway where harts refuse them, and no byte swap is
+  // left.
+  template <usize... Index>
+  constexpr T gather(std::index_sequence<Index...>) const {
+    return static_cast<T>(
+        ((u64{raw_[Index]} << 8 * (Order == std::endian::big ? sizeof(T) - 1 - Index : Index)) |
+         ...));
+  }
+
   std::array<u8, sizeof(T)> raw_{};
 };
 
@@ -61,7 +74,8 @@ std::optional<T> read_object(std::span<const std::byte> bytes, usize offset = 0)
     return std::nullopt;
   }
   T object;
-  std::memcpy(&object, bytes.data() + offset, sizeof(T));
+  // The builtin: in a freestanding program the function would be called, for four bytes too.
+  __builtin_memcpy(&object, bytes.data() + offset, sizeof(T));
   return object;
 }
 

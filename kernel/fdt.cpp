@@ -138,6 +138,7 @@ std::optional<u32> Tree::claimed_bytes(Bytes header) {
 
 Result<void> Tree::parse(Bytes blob) {
   blob_ = structure_ = strings_ = reservations_ = {};
+  last_parent_ = 0;
   const std::optional<Header> header = read_object<Header>(blob, 0);
   if (!header) {
     return malformed("it ends within its header", blob.size());

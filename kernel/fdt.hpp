@@ -4,6 +4,7 @@
 // Devicetree Specification 0.4, chapter 5.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -71,6 +72,7 @@ class Node {
  private:
   friend class Tree;
   Node(const Tree* tree, u32 offset) : tree_(tree), offset_(offset) {}
+  static Node remember_parent(Node node, u32 parent);
   const Tree* tree_ = nullptr;
   u32 offset_ = 0;  // of its FDT_BEGIN_NODE in the structure block
 };
@@ -133,6 +135,9 @@ class Tree {
   std::span<const std::byte> structure_;
   std::span<const std::byte> strings_;
   std::span<const std::byte> reservations_;
+  // The node whose parent was told last, and that parent: two offsets in one word, so that harts
+  // need no lock. 0: none yet (the root has no parent to tell).
+  mutable std::atomic<u64> last_parent_{0};
 };
 
 inline Node::Children Node::children() const {

@@ -36,9 +36,20 @@ std::string_view Node::name() const {
   return tree_ == nullptr ? std::string_view{} : token_at(tree_->structure_, offset_).text;
 }
 
+// Finding a parent takes a walk from the root: who goes through children, and asks each for what
+// depends on the parent, need not walk.
+Node Node::remember_parent(Node node, u32 parent) {
+  node.tree_->last_parent_.store(u64{node.offset_} << 32 | parent, std::memory_order_relaxed);
+  return Node(node.tree_, parent);
+}
+
 Node Node::parent() const {
   if (tree_ == nullptr) {
     return {};
+  }
+  const u64 last = tree_->last_parent_.load(std::memory_order_relaxed);
+  if (last != 0 && last >> 32 == offset_) {
+    return Node(tree_, static_cast<u32>(last));
   }
   // Only the way down from the root knows the ancestors.
   std::array<u32, kMaxDepth> above{};
@@ -54,7 +65,7 @@ Node Node::parent() const {
     }
     at = token.next;
   }
-  return depth == 0 ? Node{} : Node(tree_, above[depth - 1]);
+  return depth == 0 ? Node{} : remember_parent(*this, above[depth - 1]);
 }
 
 Node Node::first_child() const {
@@ -67,7 +78,12 @@ Node Node::first_child() const {
     at = token.next;
     token = token_at(tree_->structure_, at);
   }
-  return token.kind == Kind::BeginNode ? Node(tree_, at) : Node{};
+  if (token.kind != Kind::BeginNode) {
+    return {};
+  }
+  const Node child(tree_, at);
+  remember_parent(child, offset_);
+  return child;
 }
 
 Node Node::next_sibling() const {
@@ -85,7 +101,15 @@ Node Node::next_sibling() const {
       ++depth;
     } else if (token.kind == Kind::EndNode && --depth == 0) {
       const std::optional<u32> sibling = node_at(tree_->structure_, at);
-      return sibling ? Node(tree_, *sibling) : Node{};
+      if (!sibling) {
+        return {};
+      }
+      const Node node(tree_, *sibling);
+      const u64 last = tree_->last_parent_.load(std::memory_order_relaxed);
+      if (last != 0 && last >> 32 == offset_) {
+        remember_parent(node, static_cast<u32>(last));
+      }
+      return node;
     }
   }
 }

@@ -339,6 +339,9 @@ TEST_CASE("fdt: parse refuses a structure that breaks its rules and says where")
   CHECK(refused(TreeBuilder().end().token(5).token(9), "an unknown token"));
   CHECK(refused(TreeBuilder().token(3).token(1000).token(0).end().token(9),
                 "goes beyond the structure block"));
+  // Eight bytes are left behind the property's head: nine are too many.
+  CHECK(refused(TreeBuilder().token(3).token(9).token(0).end().token(9),
+                "goes beyond the structure block"));
   CHECK(refused(TreeBuilder().token(3).token(~0u).token(0).end().token(9),
                 "goes beyond the structure block"));
   CHECK(refused(TreeBuilder().token(3).token(0), "a property is cut short"));
