@@ -1,8 +1,6 @@
 // Bios: their words, their end, and the walk over their memory.
 #include <sluice/drivers/block/bio.hpp>
 
-#include <algorithm>
-
 namespace sluice::blk {
 
 std::string_view to_string(Op op) {
@@ -84,24 +82,28 @@ void Bio::end_one_of_several(Status part_status) {
   if (part_status != Status::Ok) {
     failure_.store(static_cast<u32>(part_status), std::memory_order_relaxed);
   }
-  if (parts_.fetch_sub(1, std::memory_order_acq_rel) == (kSplit | 1)) {
+  if (parts_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     end(static_cast<Status>(failure_.load(std::memory_order_relaxed)));
   }
 }
 
 // Finds the piece at the cursor: passes over what is used up or empty, and on to the next bio of
-// the chain.
+// the chain. There are bytes left.
 void SegmentRange::iterator::load() {
-  while (left_ > 0) {
+  while (true) {
     if (at_.index == bio_->segments.size()) {
       bio_ = bio_->next_in_request_;
       at_ = {};
       continue;
     }
     const Segment& segment = bio_->segments[at_.index];
-    if (at_.skip < segment.bytes) {
-      const u32 piece = std::min(segment.bytes - at_.skip, max_segment_bytes_);
-      current_ = {segment.data + at_.skip, static_cast<u32>(std::min<u64>(piece, left_))};
+    const u32 in_segment = segment.bytes - at_.skip;
+    if (in_segment > 0) {
+      u32 piece = in_segment < max_segment_bytes_ ? in_segment : max_segment_bytes_;
+      if (left_ < piece) {
+        piece = static_cast<u32>(left_);
+      }
+      current_ = {segment.data + at_.skip, piece};
       return;
     }
     at_ = {at_.index + 1, 0};

@@ -22,6 +22,8 @@ inline constexpr u32 kSectorBytes = 512;
 inline constexpr u32 kSectorShift = 9;
 using Sector = Strong<struct SectorTag>;
 
+// A Flush makes durable what had ended before it was submitted; it waits for nothing else, and the
+// other operations end in any order.
 enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes };
 inline constexpr u32 kOps = 5;
 constexpr bool carries_data(Op op) {
@@ -96,13 +98,9 @@ class Bio : public ListNode<> {
     Parts,     // anything else
   };
 
-  // How parts_ counts: a bio that was never split has one part and the bit clear.
-  static constexpr u32 kWhole = 1;
-  static constexpr u32 kSplit = u32{1} << 31;
-
   // One part has ended; with the last one the bio ends. Any context, no lock held.
   void end_part(Status part_status) {
-    if (parts_.load(std::memory_order_relaxed) == kWhole) [[likely]] {
+    if (plan_ != Plan::Parts) [[likely]] {
       end(part_status);
     } else {
       end_one_of_several(part_status);
@@ -117,12 +115,13 @@ class Bio : public ListNode<> {
   Disk* disk_ = nullptr;            // where it was submitted
   Bio* next_in_request_ = nullptr;  // the request's chain
   u64 total_bytes_ = 0;             // bytes(), computed once
-  u64 issued_bytes_ = 0;            // Parts: in requests so far; the rest still waits
-  SegmentCursor issued_to_;         // the same as a place in the memory
   Plan plan_ = Plan::EndNow;
-  // What must end before the bio does: its requests, and the waiting rest.
-  std::atomic<u32> parts_{0};
-  std::atomic<u32> failure_{0};  // the Status of a part that failed, where it was split
+  // Of Parts:
+  std::atomic<u32> parts_{
+      0};  // what must end before the bio does: its requests, and the waiting rest
+  std::atomic<u32> failure_{0};  // the Status of a part that failed
+  u64 issued_bytes_ = 0;         // in requests so far
+  SegmentCursor issued_to_;      // the same as a place in the memory
 };
 
 // `bytes` of a chain of bios, from a place in the first one on, as a range of segments, each at
@@ -143,7 +142,14 @@ class SegmentRange {
     friend class SegmentRange;
     iterator(const Bio* bio, SegmentCursor at, u64 bytes, u32 max_segment_bytes)
         : bio_(bio), at_(at), left_(bytes), max_segment_bytes_(max_segment_bytes) {
-      load();
+      if (bytes > 0) {
+        const Segment& segment = bio->segments[at.index];
+        if (bytes <= segment.bytes - at.skip && bytes <= max_segment_bytes) [[likely]] {
+          current_ = {segment.data + at.skip, static_cast<u32>(bytes)};
+        } else {
+          load();
+        }
+      }
     }
     void advance() {
       left_ -= current_.bytes;

@@ -28,8 +28,7 @@ void Plug::flush() {
   }
 }
 
-// --- Synchronous helpers
-// ---------------------------------------------------------------------------------------------
+// --- Synchronous helpers ---
 
 Status submit_and_wait(BlockDevice& device, Bio& bio) {
   Completion done;
@@ -89,8 +88,7 @@ Status write_zeroes(BlockDevice& device, Sector sector, u64 bytes) {
   return transfer_range(device, Op::WriteZeroes, sector, bytes);
 }
 
-// --- OpenDevice
-// ------------------------------------------------------------------------------------------------------
+// --- OpenDevice ---
 
 Result<void> OpenDevice::open(std::string_view name) {
   if (disk_ != nullptr) {

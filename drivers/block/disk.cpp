@@ -113,6 +113,8 @@ void Disk::remove() {
 void Disk::submit(List<Bio>& bios) {
   for (Bio& bio : bios) {
     admit(bio);
+    bio.parts_.store(1, std::memory_order_relaxed);
+    bio.failure_.store(0, std::memory_order_relaxed);
     bio.issued_bytes_ = 0;
   }
   tag_set_.queue_of_this_hart().submit(bios);
@@ -124,8 +126,6 @@ unsigned Disk::poll() {
 
 void Disk::admit(Bio& bio) {
   bio.disk_ = this;
-  bio.parts_.store(Bio::kWhole, std::memory_order_relaxed);
-  bio.status = Status::Ok;
   // What most bios are, in a few instructions: data in one piece that is one request.
   if (carries_data(bio.op) && bio.segments.size() == 1) [[likely]] {
     const u64 bytes = bio.segments[0].bytes;

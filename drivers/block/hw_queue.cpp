@@ -24,7 +24,7 @@ HwQueue::HwQueue(TagSet& tag_set, u32 index)
       run_work_(
           [](void* context) {
             auto& queue = *static_cast<HwQueue*>(context);
-            queue.wake_.store(kNobodyWaits);
+            queue.posted_.store(0, std::memory_order_relaxed);
             queue.run();
           },
           this),
@@ -51,38 +51,38 @@ Result<void> HwQueue::allocate(u32 depth) {
   return {};
 }
 
-// --- Tags
-// ------------------------------------------------------------------------------------------------------------
+// --- Tags ---
 
 // A tag is free while its request is in one of two lists: own_free_, of whoever has the queue, who
 // alone takes tags; and returned_, where completions push and which is taken as a whole. So neither
 // needs a lock, and no request that was seen at the head of returned_ can have gone and come back
 // with another behind it.
 Request* HwQueue::take_tag() {
-  if (own_free_ == nullptr) {
-    own_free_ = returned_.exchange(nullptr, std::memory_order_acquire);
-    if (own_free_ == nullptr) {
-      return nullptr;
-    }
+  if (own_free_ == nullptr && !take_returned()) [[unlikely]] {
+    return nullptr;
   }
   return std::exchange(own_free_, own_free_->next_free_);
 }
 
-// Frees the tag, then looks whether somebody waits; wait_for_completion() does it the other way
-// round. In the one order of sequential consistency, one of the two sees the other. Any context.
-void HwQueue::free_tag(Request& request) {
+// Takes what has come back, where own_free_ is empty. False: nothing has.
+bool HwQueue::take_returned() {
+  if (returned_.load(std::memory_order_relaxed) == &somebody_waits_) {
+    return false;
+  }
+  own_free_ = returned_.exchange(nullptr, std::memory_order_acquire);
+  return own_free_ != nullptr;
+}
+
+// Frees the tag. True: somebody waits for one, and post_run() is due. The wish to hear of it lies
+// in the same word as the tags, so that neither can miss the other. Any context.
+bool HwQueue::free_tag(Request& request) {
   request.state_.store(Request::kFree, std::memory_order_relaxed);
   Request* first = returned_.load(std::memory_order_relaxed);
   do {
-    request.next_free_ = first;
-  } while (!returned_.compare_exchange_weak(first, &request));
-  if (wake_.load() == kWanted) [[unlikely]] {
-    post_run();
-  }
-}
-
-bool HwQueue::has_free_tag() const {
-  return own_free_ != nullptr || returned_.load() != nullptr;
+    request.next_free_ = first == &somebody_waits_ ? nullptr : first;
+  } while (!returned_.compare_exchange_weak(first, &request, std::memory_order_release,
+                                            std::memory_order_relaxed));
+  return first == &somebody_waits_;
 }
 
 u32 HwQueue::in_flight() const {
@@ -108,11 +108,18 @@ bool HwQueue::uses(const Disk& disk) const {
       return true;
     }
   }
-  return false;
+  const auto is_here = [&disk](const List<Bio>& bios) {
+    for (const Bio& bio : bios) {
+      if (bio.disk_ == &disk) {
+        return true;
+      }
+    }
+    return false;
+  };
+  return is_here(waiting_) || is_here(arrived_);
 }
 
-// --- From bios to the driver
-// -----------------------------------------------------------------------------------------
+// --- From bios to the driver ---
 
 void HwQueue::submit(List<Bio>& bios) {
   if (take_queue(bios)) {
@@ -128,14 +135,14 @@ void HwQueue::run() {
 unsigned HwQueue::poll() {
   const unsigned completed = ops_.poll(*this);
   // A poller may never come to run the work that a completion has posted.
-  if (wake_.load(std::memory_order_relaxed) == kPosted) {
+  if (posted_.load(std::memory_order_relaxed) != 0) {
     run();
   }
   return completed;
 }
 
-// Adds `bios` to what waits. True: the caller has the queue now. False:
-// somebody has it, and will see to them.
+// Adds `bios` to what waits. True: the caller has the queue now. False: somebody has it, and will
+// see to them.
 bool HwQueue::take_queue(List<Bio>& bios) {
   const LockGuard guard(lock_);
   if (taken_) {
@@ -187,21 +194,24 @@ bool HwQueue::pass_on_waiting() {
 // The next for the driver; null where nothing waits, or for nothing but a tag. What makes no sense
 // ends here.
 Request* HwQueue::next_request() {
-  if (Request* const held = next_held_back(); held != nullptr) {
-    return held;
+  if (!held_back_.empty()) [[unlikely]] {
+    if (Request* const held = next_held_back(); held != nullptr) {
+      return held;
+    }
   }
   while (!waiting_.empty()) {
     Bio& bio = waiting_.front();
-    Status status = bio.status;
-    if (bio.disk_->removed_) {
-      status = Status::Removed;
-    } else if (bio.plan_ != Bio::Plan::EndNow) [[likely]] {
-      Request* const request = take_tag();
-      if (request == nullptr || RequestBuilder::fill(*request, waiting_, merge_)) [[likely]] {
-        return request;
+    Status status = Status::Removed;
+    if (!bio.disk_->removed_) [[likely]] {
+      status = bio.status;
+      if (bio.plan_ != Bio::Plan::EndNow) [[likely]] {
+        Request* const request = take_tag();
+        if (request == nullptr || RequestBuilder::fill(*request, waiting_, merge_)) [[likely]] {
+          return request;
+        }
+        request->next_free_ = std::exchange(own_free_, request);
+        status = Status::Misaligned;
       }
-      request->next_free_ = std::exchange(own_free_, request);
-      status = Status::Misaligned;
     }
     waiting_.remove(bio);
     bio.end_part(status);
@@ -237,28 +247,36 @@ bool HwQueue::start(Request& request, bool& untold) {
   return false;
 }
 
-// Asks for run() after a completion, or a moment later where none is to come.
-// False: there is no need to wait any more.
+// Asks for run() after the next completion, or a moment later where none is to come. False:
+// requests have come back meanwhile, so go on.
 bool HwQueue::wait_for_completion() {
-  u32 expected = kNobodyWaits;
-  wake_.compare_exchange_strong(expected, kWanted);
-  if (held_back_.empty()) {
-    return !has_free_tag();
+  Request* const back = returned_.exchange(&somebody_waits_, std::memory_order_acq_rel);
+  if (back != nullptr && back != &somebody_waits_) {
+    Request* last = back;
+    while (last->next_free_ != nullptr) {
+      last = last->next_free_;
+    }
+    last->next_free_ = std::exchange(own_free_, back);
+    return false;
   }
-  u32 held = 0;
-  for (auto request = held_back_.begin(); request != held_back_.end(); ++request) {
-    ++held;
-  }
-  if (in_flight() == held) {
+  if (!held_back_.empty() && !any_started()) {
     retry_timer_.arm(clock::now_ns() + kRetryNs);
   }
   return true;
 }
 
+bool HwQueue::any_started() const {
+  for (u32 tag = 0; tag < depth_; ++tag) {
+    if (requests_[tag].state_.load(std::memory_order_relaxed) == Request::kStarted) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Any context.
 void HwQueue::post_run() {
-  u32 expected = kWanted;
-  if (wake_.compare_exchange_strong(expected, kPosted)) {
+  if (posted_.exchange(1, std::memory_order_relaxed) == 0) {
     post(run_work_);
   }
 }
@@ -266,8 +284,8 @@ void HwQueue::post_run() {
 void HwQueue::fail_waiting(Disk& disk, Status status) {
   List<Bio> none;
   if (!take_queue(none)) {
-    return;  // who has the queue asks the disk before each request, and goes
-             // over everything again
+    return;  // who has it goes over everything again, and asks before each request whether the disk
+             // is there
   }
   List<Bio> bios;
   for (auto at = waiting_.begin(); at != waiting_.end();) {

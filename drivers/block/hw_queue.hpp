@@ -44,21 +44,18 @@ class HwQueue {
   unsigned poll();
   // Ends what waits of `disk`, which refuses new bios already. Task.
   void fail_waiting(Disk& disk, Status status);
-  // Does a request use `disk`? Task.
+  // Does a request or a waiting bio belong to `disk`? Task.
   bool uses(const Disk& disk) const;
 
  private:
   friend class Request;
   friend class TagSet;
 
-  // Whether a completion must have run_work_ posted; it is posted at most once at a time.
-  enum Wake : u32 { kNobodyWaits, kWanted, kPosted };
-
   Result<void> allocate(u32 depth);
 
   Request* take_tag();
-  void free_tag(Request& request);
-  bool has_free_tag() const;
+  bool free_tag(Request& request);
+  bool take_returned();
 
   bool take_queue(List<Bio>& bios);
   bool leave_queue();
@@ -68,6 +65,7 @@ class HwQueue {
   Request* next_request();
   Request* next_held_back();
   bool wait_for_completion();
+  bool any_started() const;
   void post_run();
 
   TagSet& tag_set_;
@@ -87,7 +85,8 @@ class HwQueue {
   Request* own_free_ = nullptr;  // requests whose tags are free, taken from returned_
 
   std::atomic<Request*> returned_{nullptr};  // more of them: completions put them here
-  std::atomic<u32> wake_{kNobodyWaits};
+  Request somebody_waits_;      // at the end of returned_: the first to come posts run_work_
+  std::atomic<u32> posted_{0};  // run_work_ is
   std::unique_ptr<Request[]> requests_;  // by tag
   std::byte* payloads_ = nullptr;        // an array; the tag set knows of what
   Work run_work_;

@@ -29,6 +29,7 @@ bool RequestBuilder::fill(Request& request, List<Bio>& waiting, bool merge) {
   request.op_ = bio.op;
   request.disk_ = bio.disk_;
   request.first_bio_ = request.last_bio_ = &bio;
+  request.max_segment_bytes_ = bio.disk_->limits().max_segment_bytes;
   if (bio.plan_ == Bio::Plan::OneWhole) [[likely]] {
     request.sector_ = bio.sector;
     request.start_ = {};
@@ -59,20 +60,10 @@ bool RequestBuilder::take_part(Request& request, Bio& bio) {
     return false;
   }
   if (request.bytes_ < rest) {
-    count_split(bio);
+    bio.parts_.fetch_add(1, std::memory_order_relaxed);  // the rest goes on waiting, and counts too
   }
   bio.issued_bytes_ += request.bytes_;
   return true;
-}
-
-// A part of the bio goes into a request and its rest goes on waiting: from now on both count.
-void RequestBuilder::count_split(Bio& bio) {
-  if (bio.issued_bytes_ == 0) {
-    bio.failure_.store(0, std::memory_order_relaxed);
-    bio.parts_.store(Bio::kSplit | 2, std::memory_order_relaxed);
-  } else {
-    bio.parts_.fetch_add(1, std::memory_order_relaxed);
-  }
 }
 
 // As many whole logical blocks as `room` and the number of segments allow; `room` is whole blocks,
@@ -104,33 +95,26 @@ bool RequestBuilder::take_segments(Request& request, Bio& bio, u64 room) {
 }
 
 void RequestBuilder::merge_neighbours(Request& request, List<Bio>& waiting) {
-  // No neighbour begins farther away than this: with random I/O, one comparison tells that there is
-  // nothing to merge.
-  const u64 reach = request.disk_->max_bytes(request.op_) >> kSectorShift;
   while (!waiting.empty()) {
     Bio& bio = waiting.front();
-    if (bio.sector - request.sector_ + reach > 2 * reach || bio.op != request.op_ ||
-        bio.disk_ != request.disk_ || bio.op == Op::Flush || !append(request, bio)) {
+    const bool behind = bio.sector == request.sector_ + (request.bytes_ >> kSectorShift);
+    const bool in_front = bio.sector + (bio.total_bytes_ >> kSectorShift) == request.sector_;
+    if (!(behind || in_front) || !append(request, bio, behind)) {
       return;
     }
     waiting.remove(bio);
   }
 }
 
-// Adds the bio where it is a neighbour, behind or in front, and makes sense and fits.
-bool RequestBuilder::append(Request& request, Bio& bio) {
-  const bool behind = bio.sector == request.sector_ + (request.bytes_ >> kSectorShift);
-  if (bio.plan_ == Bio::Plan::EndNow) {
-    return false;
-  }
+// Adds a neighbour, behind or in front, where it is of the same kind and fits.
+bool RequestBuilder::append(Request& request, Bio& bio, bool behind) {
   // A request that begins inside its first bio has nothing in front of it that could be new.
-  if (!behind && request.sector_ != request.first_bio_->sector) {
+  const bool has_a_front = request.sector_ == request.first_bio_->sector;
+  if (bio.op != request.op_ || bio.op == Op::Flush || bio.disk_ != request.disk_ ||
+      bio.plan_ == Bio::Plan::EndNow || !(behind || has_a_front) || !fits(request, bio)) {
     return false;
   }
-  const bool in_front = bio.sector + (bio.total_bytes_ >> kSectorShift) == request.sector_;
-  if (!(behind || in_front) || !fits(request, bio)) {
-    return false;
-  }
+  bio.issued_bytes_ = bio.total_bytes_;
   request.bytes_ += bio.total_bytes_;
   if (behind) {
     request.last_bio_->next_in_request_ = &bio;

@@ -20,9 +20,8 @@ class RequestBuilder {
  private:
   static bool take_part(Request& request, Bio& bio);
   static bool take_segments(Request& request, Bio& bio, u64 room);
-  static void count_split(Bio& bio);
   static void merge_neighbours(Request& request, List<Bio>& waiting);
-  static bool append(Request& request, Bio& bio);
+  static bool append(Request& request, Bio& bio, bool behind);
   static bool fits(Request& request, const Bio& bio);
 };
 

@@ -26,8 +26,7 @@ Piece first_piece(u64 offset, u64 bytes) {
 
 }  // namespace
 
-// --- RamStore
-// --------------------------------------------------------------------------------------------------------
+// --- RamStore ---
 
 Result<RamStore> RamStore::sparse(u64 capacity_bytes) {
   RamStore store(capacity_bytes);
@@ -115,8 +114,7 @@ void RamStore::drop_page(u64 page) {
   }
 }
 
-// --- RamDisk
-// ---------------------------------------------------------------------------------------------------------
+// --- RamDisk ---
 
 Result<std::unique_ptr<RamDisk>> RamDisk::create(const Options& options) {
   const u64 bytes = options.image.empty() ? options.capacity_bytes : options.image.size();

@@ -24,7 +24,9 @@ class Request : public ListNode<> {
   Disk& disk() const { return *disk_; }
 
   // The memory, piece by piece, each at most limits().max_segment_bytes.
-  SegmentRange segments() const;
+  SegmentRange segments() const {
+    return {first_bio_, start_, carries_data(op_) ? bytes_ : 0, max_segment_bytes_};
+  }
 
   // The driver's own data, constructed with the tag set: the type given to TagSet::create.
   template <class Payload>
@@ -47,6 +49,8 @@ class Request : public ListNode<> {
   // for it.
   enum State : u32 { kFree, kHeldBack, kStarted };
 
+  [[gnu::noinline]] static void end_bios(Bio* bio, Bio* last, Status status, HwQueue* to_run);
+
   Op op_ = Op::Read;
   u32 tag_ = 0;
   u32 segment_count_ = 0;
@@ -58,6 +62,7 @@ class Request : public ListNode<> {
   Bio* first_bio_ = nullptr;  // the chain; the last one may be part of another request too
   Bio* last_bio_ = nullptr;
   SegmentCursor start_;  // in the memory of first_bio_
+  u32 max_segment_bytes_ = 0;
   void* payload_ = nullptr;
   Request* next_free_ = nullptr;  // while its tag is free
 };

@@ -186,8 +186,7 @@ TEST_CASE("a request that ends twice is a checked crash") {
   CHECK(bio.ends == 1);
 }
 
-// --- Busy
-// ------------------------------------------------------------------------------------------------------------
+// --- Busy ---
 
 TEST_CASE("a request that found the driver busy goes first after a completion") {
   TestDisk disk;
@@ -295,8 +294,7 @@ TEST_CASE("polling completes and passes on what waited, without any work running
   CHECK(ended(bios) == 6);
 }
 
-// --- Inline completion
-// -----------------------------------------------------------------------------------------------
+// --- Inline completion ---
 
 TEST_CASE("a thousand plugged bios on a device that completes inline do not nest") {
   TestDisk disk;
@@ -389,8 +387,7 @@ TEST_CASE("nothing is allocated between submit and end") {
   CHECK(ended(bios) == 50);
 }
 
-// --- Harts and plugs
-// -------------------------------------------------------------------------------------------------
+// --- Harts and plugs ---
 
 TEST_CASE("each hart has its queue, and harts share where there are fewer queues") {
   TestDisk disk({.sectors = 64}, {.hw_queues = 3});

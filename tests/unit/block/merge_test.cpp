@@ -122,8 +122,7 @@ TEST_CASE("discards and zeroes are split by their range") {
   CHECK(disk.device.seen[2].sector == 16);
 }
 
-// --- Merging
-// ---------------------------------------------------------------------------------------------------------
+// --- Merging ---
 
 TEST_CASE("neighbours in order become one request that ends them all") {
   TestDisk disk;
