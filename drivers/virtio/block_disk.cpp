@@ -58,19 +58,20 @@ Result<void> BlockDisk::set_up(const BlockConfig& config) {
 Result<void> BlockDisk::choose_shape(const BlockConfig& config) {
   indirect_ = device_.has(feature::kIndirectDesc);
   const u32 ring = ring_->size();
-  if (!indirect_ && ring <= kEndPieces) {
-    log::error(
-        "{}: a ring of {} has no room for header, data and status, and the device offers no "
-        "indirect descriptors; boot with {}=4 or more",
-        device_.name(), ring, kQueueSizeWord);
+  const u32 least = indirect_ ? 2 : 1 + kEndPieces;
+  if (ring < least) {
+    log::error("{}: a ring of {} has no room for header, data and status{}; boot with {}=4 or more",
+               device_.name(), ring,
+               indirect_ ? "" : ", and the device offers no indirect descriptors", kQueueSizeWord);
     return device_.reject(Errc::NotSupported, "its ring is too small for a request");
   }
   // No chain is longer than the ring (2.7.5.3.1), tables included. A ring of 2 is the exception:
   // there a table of three is the only way to say anything, and devices take it.
   const u32 most = ring > kEndPieces ? ring - kEndPieces : 1;
   max_segments_ = std::min({config.max_segments, most, kMaxSegments});
-  const u32 in_ring = indirect_ ? ring : ring / (kEndPieces + 1);
-  depth_ = std::min(in_ring, kMaxDepth);
+  // With tables each request has its place in the ring, and read_id() has the last; chains take
+  // what there is.
+  depth_ = std::min(indirect_ ? ring - 1 : ring / (1 + kEndPieces), kMaxDepth);
   if (u64{max_segments_} * config.max_segment_bytes < config.block_bytes) {
     log::error("{}: {} segments of size_max {} do not hold a block of {} bytes", device_.name(),
                max_segments_, config.max_segment_bytes, config.block_bytes);
@@ -83,14 +84,17 @@ Result<void> BlockDisk::make_slots() {
   const u32 count = depth_ + 1;  // the last is for read_id()
   const usize table_bytes = indirect_ ? Table::bytes(max_segments_ + kEndPieces) : 0;
   slot_bytes_ = static_cast<u32>(sizeof(Slot) + table_bytes);
-  slots_ = TRY(DmaBuffer::allocate(slot_offset(count) + sizeof(Slot), alignof(std::max_align_t),
-                                   device_.transport().dma_mask()));
+  dma_mask_ = device_.transport().dma_mask();
+  slots_ = TRY(
+      DmaBuffer::allocate(slot_offset(count) + sizeof(Slot), alignof(std::max_align_t), dma_mask_));
   issued_.reset(new (std::nothrow) blk::Request* [depth_] {});
   if (issued_ == nullptr) {
     return fail(Errc::NoMemory);
   }
   for (u32 token = 0; indirect_ && token < count; ++token) {
-    ring_->prepare_table(table(token), header_piece(token), status_piece(token));
+    const usize table = slot_offset(token) + sizeof(Slot);
+    ring_->prepare_table(token, {slots_.bytes().data() + table, slots_.bus(table)},
+                         header_piece(token), status_piece(token));
   }
   return {};
 }

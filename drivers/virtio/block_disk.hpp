@@ -67,7 +67,8 @@ class BlockDisk final : public blk::QueueOps {
   struct Payload {
     u32 segments = 0;
     std::array<dma::Mapping, kMaxSegments + 2> pieces;  // header, data, status
-    std::span<dma::Mapping> data() { return std::span(pieces).subspan(1, segments); }
+    std::span<dma::Mapping> data() { return {&pieces[1], segments}; }
+    std::span<dma::Mapping> all() { return {pieces.data(), segments + 2}; }
   };
 
   // How far read_id() is. Lost: nobody waits for the answer any more, but the slot is still the
@@ -81,20 +82,25 @@ class BlockDisk final : public blk::QueueOps {
   Slot& slot(u32 token) const {
     return *reinterpret_cast<Slot*>(slots_.bytes().data() + slot_offset(token));
   }
+  std::byte* table_of(u32 token) const {
+    return slots_.bytes().data() + slot_offset(token) + sizeof(Slot);
+  }
   std::span<std::byte> id_bytes() const { return slots_.bytes().last(block::kIdBytes); }
-  Table table(u32 token) const;
   dma::Mapping header_piece(u32 token) const;
   dma::Mapping status_piece(u32 token) const;
 
-  blk::QueueResult map_data(blk::Request& request, Payload& payload);
-  void unmap_data(Payload& payload);
+  blk::QueueResult map_data(const blk::Request& request, Payload& payload);
+  blk::QueueResult cannot_map(Payload& payload, const blk::Segment& segment, Errc error);
+  static void unmap_data(Payload& payload);
   bool add_to_ring(u32 token, std::span<dma::Mapping> pieces);
+  blk::QueueResult not_added(Payload& payload);
 
   enum class Why : u8 { Interrupt, Deadline, Poll };
   unsigned reap(Why why);
   bool ask_for_interrupt(Why why);
   void finish(u32 token);
-  blk::Status status_of(u32 token, const blk::Request& request);
+  void finish_id();
+  blk::Status failure(u8 status, const blk::Request& request);
   void fail_in_flight(blk::Status status);
 
   Device& device_;
@@ -105,6 +111,7 @@ class BlockDisk final : public blk::QueueOps {
   u32 depth_ = 0;
   u32 slot_bytes_ = 0;
   u32 max_segments_ = 0;
+  u64 dma_mask_ = 0;
   DmaBuffer slots_;
   std::unique_ptr<blk::Request*[]> issued_;  // by token: what the device has
   Timer silence_timer_;

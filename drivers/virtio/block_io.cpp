@@ -16,11 +16,6 @@ constexpr u32 kFewInFlight = 8;   // up to here, each completion is told of at o
 
 // --- Out -----------------------------------------------------------------------------------------
 
-Table BlockDisk::table(u32 token) const {
-  const usize offset = slot_offset(token) + sizeof(Slot);
-  return {slots_.bytes().data() + offset, slots_.bus(offset), 1};
-}
-
 dma::Mapping BlockDisk::header_piece(u32 token) const {
   return {slots_.bus(slot_offset(token)), nullptr, sizeof(block::Header), dma::Direction::ToDevice};
 }
@@ -32,7 +27,7 @@ dma::Mapping BlockDisk::status_piece(u32 token) const {
 
 blk::QueueResult BlockDisk::queue_rq(blk::HwQueue&, blk::Request& request, bool last) {
   const blk::Op op = request.op();
-  if (!device_.live() || (op != blk::Op::Read && op != blk::Op::Write && op != blk::Op::Flush)) {
+  if (!device_.live() || op > blk::Op::Flush) [[unlikely]] {
     return blk::QueueResult::Failed;
   }
   Payload& payload = request.payload<Payload>();
@@ -42,17 +37,15 @@ blk::QueueResult BlockDisk::queue_rq(blk::HwQueue&, blk::Request& request, bool 
   }
   const u32 token = request.tag();
   Slot& own = slot(token);
-  own.header.type = op == blk::Op::Read    ? block::kTypeIn
-                    : op == blk::Op::Write ? block::kTypeOut
-                                           : block::kTypeFlush;
+  own.header.type = op == blk::Op::Flush ? block::kTypeFlush : static_cast<u32>(op);
   own.header.sector = op == blk::Op::Flush ? 0 : request.sector().value();
   own.status = kNoStatus;
   bool added;
   bool notify;
   {
     const LockGuard guard(lock_);
-    added = add_to_ring(token, std::span(payload.pieces).first(payload.segments + 2));
-    if (added) {
+    added = add_to_ring(token, payload.all());
+    if (added) [[likely]] {
       issued_[token] = &request;
     }
     notify = (last || !added) && ring_->publish();
@@ -60,12 +53,12 @@ blk::QueueResult BlockDisk::queue_rq(blk::HwQueue&, blk::Request& request, bool 
   if (notify) {
     ring_->notify();
   }
-  if (!added) [[unlikely]] {
-    unmap_data(payload);
-    return ring_->broken() ? blk::QueueResult::Failed : blk::QueueResult::Busy;
-  }
-  return blk::QueueResult::Ok;
+  return added ? blk::QueueResult::Ok : not_added(payload);
 }
+
+static_assert(static_cast<u32>(blk::Op::Read) == block::kTypeIn &&
+              static_cast<u32>(blk::Op::Write) == block::kTypeOut &&
+              blk::Op::Discard > blk::Op::Flush && blk::Op::WriteZeroes > blk::Op::Flush);
 
 void BlockDisk::commit_rqs(blk::HwQueue&) {
   bool notify = false;
@@ -79,26 +72,50 @@ void BlockDisk::commit_rqs(blk::HwQueue&) {
 }
 
 // All of the request's memory, or none of it.
-blk::QueueResult BlockDisk::map_data(blk::Request& request, Payload& payload) {
-  payload.segments = 0;
+inline blk::QueueResult BlockDisk::map_data(const blk::Request& request, Payload& payload) {
   const dma::Direction direction =
       request.op() == blk::Op::Read ? dma::Direction::FromDevice : dma::Direction::ToDevice;
-  const u64 mask = device_.transport().dma_mask();
-  for (const blk::Segment segment : request.segments()) {
-    SLUICE_ASSERT(payload.segments < max_segments_);
-    const Result<dma::Mapping> mapping = dma::map(segment.data, segment.bytes, direction, mask);
-    if (!mapping) [[unlikely]] {
-      unmap_data(payload);
-      if (mapping.error() == Errc::NoMemory) {
-        return blk::QueueResult::Busy;
-      }
-      log::error("{}: memory at {:#x} is beyond what the device can address ({:#x})", disk_->name(),
-                 static_cast<const void*>(segment.data), mask);
-      return blk::QueueResult::Failed;
-    }
-    payload.pieces[++payload.segments] = *mapping;
+  payload.segments = 0;
+  const u32 count = request.segment_count();
+  SLUICE_ASSERT(count <= max_segments_);
+  if (count == 0) {
+    return blk::QueueResult::Ok;
   }
-  return blk::QueueResult::Ok;
+  auto at = request.segments().begin();
+  while (true) {
+    const blk::Segment segment = *at;
+    const Result<dma::Mapping> mapping =
+        dma::map(segment.data, segment.bytes, direction, dma_mask_);
+    if (!mapping) [[unlikely]] {
+      return cannot_map(payload, segment, mapping.error());
+    }
+    // Field by field: a copy of the whole would be a call of memcpy.
+    dma::Mapping& piece = payload.pieces[++payload.segments];
+    piece.bus = mapping->bus;
+    piece.data = mapping->data;
+    piece.bytes = mapping->bytes;
+    piece.direction = mapping->direction;
+    if (payload.segments == count) {
+      return blk::QueueResult::Ok;
+    }
+    ++at;
+  }
+}
+
+[[gnu::cold]] blk::QueueResult BlockDisk::cannot_map(Payload& payload, const blk::Segment& segment,
+                                                     Errc error) {
+  unmap_data(payload);
+  if (error == Errc::NoMemory) {
+    return blk::QueueResult::Busy;
+  }
+  log::error("{}: memory at {:#x} is beyond what the device can address ({:#x})", disk_->name(),
+             static_cast<const void*>(segment.data), dma_mask_);
+  return blk::QueueResult::Failed;
+}
+
+[[gnu::cold]] blk::QueueResult BlockDisk::not_added(Payload& payload) {
+  unmap_data(payload);
+  return ring_->broken() ? blk::QueueResult::Failed : blk::QueueResult::Busy;
 }
 
 void BlockDisk::unmap_data(Payload& payload) {
@@ -110,8 +127,8 @@ void BlockDisk::unmap_data(Payload& payload) {
 
 // `pieces` has the data in place, between room for header and status.
 bool BlockDisk::add_to_ring(u32 token, std::span<dma::Mapping> pieces) {
-  if (indirect_) {
-    return ring_->add_table(table(token), pieces.subspan(1, pieces.size() - 2), token);
+  if (indirect_) [[likely]] {
+    return ring_->add_table(token, table_of(token), pieces.subspan(1, pieces.size() - 2));
   }
   pieces.front() = header_piece(token);
   pieces.back() = status_piece(token);
@@ -175,32 +192,31 @@ bool BlockDisk::ask_for_interrupt(Why why) {
   return ring_->enable_interrupts(in_flight / 2);
 }
 
-void BlockDisk::finish(u32 token) {
+inline void BlockDisk::finish(u32 token) {
   if (token == depth_) [[unlikely]] {
-    u32 asked = kAsked;
-    if (!id_state_.compare_exchange_strong(asked, kAnswered)) {
-      id_state_.store(kIdle);  // it came too late for anybody
-    }
+    finish_id();
     return;
   }
-  blk::Request& request = *issued_[token];
-  issued_[token] = nullptr;
-  const blk::Status status = status_of(token, request);
+  blk::Request& request = *std::exchange(issued_[token], nullptr);
+  const u8 answer = slot(token).status;
   unmap_data(request.payload<Payload>());
-  request.complete(status);
+  request.complete(answer == block::kStatusOk ? blk::Status::Ok : failure(answer, request));
 }
 
-blk::Status BlockDisk::status_of(u32 token, const blk::Request& request) {
-  const u8 status = slot(token).status;
-  if (status == block::kStatusOk) [[likely]] {
-    return blk::Status::Ok;
+[[gnu::cold]] void BlockDisk::finish_id() {
+  u32 asked = kAsked;
+  if (!id_state_.compare_exchange_strong(asked, kAnswered)) {
+    id_state_.store(kIdle);  // too late for anybody
   }
+}
+
+[[gnu::cold]] blk::Status BlockDisk::failure(u8 answer, const blk::Request& request) {
   if (!told_of_error_) {
     told_of_error_ = true;
     log::error("{}: {} of sector {} answered with status {}; later errors are not logged",
-               disk_->name(), blk::to_string(request.op()), request.sector(), status);
+               disk_->name(), blk::to_string(request.op()), request.sector(), answer);
   }
-  return status == block::kStatusUnsupported ? blk::Status::Unsupported : blk::Status::IoError;
+  return answer == block::kStatusUnsupported ? blk::Status::Unsupported : blk::Status::IoError;
 }
 
 }  // namespace sluice::virtio

@@ -112,7 +112,7 @@ QueuePlace SplitQueue::place() const {
 // --- Buffers out, 2.7.13 -------------------------------------------------------------------------
 
 bool SplitQueue::add(std::span<const dma::Mapping> pieces, u32 token) {
-  SLUICE_ASSERT(!pieces.empty());
+  SLUICE_ASSERT(!pieces.empty() && !tables_ && token <= kMaxToken);
   if (pieces.size() > free_count_ || broken()) [[unlikely]] {
     return false;
   }
@@ -127,53 +127,58 @@ bool SplitQueue::add(std::span<const dma::Mapping> pieces, u32 token) {
     writable_bytes += device_writes(piece) ? piece.bytes : 0;
   }
   descriptors_[last].flags = device_writes(pieces.back()) ? Descriptor::kWrite : u16{0};
+  const u16 count = static_cast<u16>(pieces.size());
   free_head_ = here;
-  make_available(head, last, static_cast<u16>(pieces.size()), token, writable_bytes);
+  free_count_ = static_cast<u16>(free_count_ - count);
+  Shadow& shadow = shadow_[head];
+  shadow.token = static_cast<u16>(token);
+  shadow.last = last;
+  make_available(shadow, count, writable_bytes);
   return true;
 }
 
-void SplitQueue::prepare_table(const Table& table, const dma::Mapping& first,
+void SplitQueue::prepare_table(u32 token, const Table& table, const dma::Mapping& first,
                                const dma::Mapping& last) {
+  SLUICE_ASSERT(options_.indirect && token < size());
   auto* const descriptors = reinterpret_cast<Descriptor*>(table.data);
   describe(descriptors[0], first, Descriptor::kNext, kLastInTable);
   describe(descriptors[kLastInTable], last, 0, 0);
+  Descriptor& outer = descriptors_[token];
+  outer.addr = table.bus.value();
+  outer.flags = Descriptor::kIndirect;
+  shadow_[token].token = static_cast<u16>(token);
+  tables_ = true;
+  table_end_bytes_ = last.bytes;
 }
 
-bool SplitQueue::add_table(const Table& table, std::span<const dma::Mapping> middle, u32 token) {
-  if (free_count_ == 0 || broken()) [[unlikely]] {
+bool SplitQueue::add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) {
+  SLUICE_ASSERT(tables_ && token <= mask_ && shadow_[token].count == 0);
+  if (broken()) [[unlikely]] {
     return false;
   }
-  auto* const descriptors = reinterpret_cast<Descriptor*>(table.data);
-  u32 writable_bytes = table.last_bytes;
-  u16 at = kMiddleInTable;
+  auto* const descriptors = reinterpret_cast<Descriptor*>(table);
+  Descriptor* before = descriptors;
+  u32 writable_bytes = table_end_bytes_;
+  u32 at = kMiddleInTable;
   for (const dma::Mapping& piece : middle) {
-    describe(descriptors[at], piece, Descriptor::kNext, static_cast<u16>(at + 1));
+    before->next = static_cast<u16>(at);
+    before = &descriptors[at];
+    describe(*before, piece, Descriptor::kNext, 0);
     writable_bytes += device_writes(piece) ? piece.bytes : 0;
     ++at;
   }
-  // The last of the middle leads back to the table's last piece.
-  descriptors[0].next = middle.empty() ? kLastInTable : kMiddleInTable;
-  descriptors[middle.empty() ? 0 : at - 1].next = kLastInTable;
-  const u16 head = free_head_;
-  free_head_ = shadow_[head].next;
-  Descriptor& outer = descriptors_[head];
-  outer.addr = table.bus.value();
-  outer.len = static_cast<u32>(at * sizeof(Descriptor));
-  outer.flags = Descriptor::kIndirect;
-  outer.next = u16{0};
-  make_available(head, head, 1, token, writable_bytes);
+  // The last piece stands in front of the middle, where it need not be written again.
+  before->next = kLastInTable;
+  descriptors_[token].len = static_cast<u32>(at * sizeof(Descriptor));
+  make_available(shadow_[token], 1, writable_bytes);
   return true;
 }
 
-void SplitQueue::make_available(u16 head, u16 last, u16 count, u32 token, u32 writable_bytes) {
-  Shadow& shadow = shadow_[head];
-  shadow.token = token;
-  shadow.writable_bytes = writable_bytes;
-  shadow.last = last;
-  shadow.count = count;
-  shadow.position = added_;
-  free_count_ = static_cast<u16>(free_count_ - count);
-  available_ring_[added_ & mask_] = head;
+void SplitQueue::make_available(Shadow& head, u16 count, u32 writable_bytes) {
+  head.writable_bytes = writable_bytes;
+  head.count = count;
+  head.position = added_;
+  available_ring_[added_ & mask_] = static_cast<u16>(&head - shadow_.get());
   ++added_;
 }
 
@@ -181,16 +186,17 @@ bool SplitQueue::publish() {
   if (added_ == published_) {
     return false;
   }
-  const u16 before = published_;
+  const u32 count = added_ - published_;
+  const u16 index = static_cast<u16>(added_);
   published_ = added_;
   order_before_publish();
-  write_shared(available_->idx, added_);
+  write_shared(available_->idx, index);
   order_before_recheck();
   if (options_.event_idx) {
     // Did the index pass the one that the device waits for? In 16 bits, so that it may wrap
     // (2.7.10).
     const u16 event = read_shared(*avail_event_);
-    return static_cast<u16>(added_ - event - 1) < static_cast<u16>(added_ - before);
+    return static_cast<u16>(index - event - 1) < count;
   }
   return (read_shared(used_->flags) & RingHeader::kNoNotify) == 0;
 }
@@ -211,7 +217,8 @@ u32 SplitQueue::take_used(std::span<Used> used) {
   const u32 count = std::min<u32>(waiting, static_cast<u32>(used.size()));
   for (u32 i = 0; i < count; ++i) {
     const UsedElement& element = used_ring_[last_used_ & mask_];
-    if (!take_one(read_shared(element.id), read_shared(element.len), used[i])) [[unlikely]] {
+    used[i] = {read_shared(element.id), read_shared(element.len)};
+    if (!take_one(used[i])) [[unlikely]] {
       return i;
     }
     ++last_used_;
@@ -219,35 +226,39 @@ u32 SplitQueue::take_used(std::span<Used> used) {
   return count;
 }
 
-bool SplitQueue::take_one(u32 id, u32 bytes, Used& used) {
+// `element` as the device wrote it, and then with the buffer's token.
+bool SplitQueue::take_one(Used& element) {
+  const u32 id = element.token;
   if (id > mask_) [[unlikely]] {
     report("a used element names descriptor", id, "which is beyond the ring");
     return false;
   }
   Shadow& shadow = shadow_[id];
-  const bool published =
-      static_cast<u16>(added_ - shadow.position) > static_cast<u16>(added_ - published_);
-  if (shadow.count == 0 || !published) [[unlikely]] {
+  const bool unpublished = shadow.position - published_ < added_ - published_;
+  if (shadow.count == 0 || unpublished) [[unlikely]] {
     report("a used element names descriptor", id, "which starts no buffer in flight");
     return false;
   }
-  if (bytes > shadow.writable_bytes) [[unlikely]] {
+  if (element.bytes > shadow.writable_bytes) [[unlikely]] {
     if (options_.check_length) {
-      report("a used element tells of", bytes, "bytes, more than the device was lent to write");
+      report("a used element tells of", element.bytes,
+             "bytes, more than the device was lent to write");
       return false;
     }
-    bytes = shadow.writable_bytes;
+    element.bytes = shadow.writable_bytes;
   }
-  used = {shadow.token, bytes};
-  // The chain goes in front of the free ones.
-  shadow_[shadow.last].next = free_head_;
-  free_head_ = static_cast<u16>(id);
-  free_count_ = static_cast<u16>(free_count_ + shadow.count);
+  element.token = shadow.token;
+  if (!tables_) {
+    // The chain goes in front of the free ones.
+    shadow_[shadow.last].next = free_head_;
+    free_head_ = static_cast<u16>(id);
+    free_count_ = static_cast<u16>(free_count_ + shadow.count);
+  }
   shadow.count = 0;
   return true;
 }
 
-void SplitQueue::report(std::string_view before, u32 value, std::string_view after) {
+[[gnu::cold]] void SplitQueue::report(std::string_view before, u32 value, std::string_view after) {
   mark_broken();
   log::error("{}: queue {} is broken: {} {} {}", name_, index(), before, value, after);
 }

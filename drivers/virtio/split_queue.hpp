@@ -31,12 +31,12 @@ class SplitQueue final : public Virtqueue {
   QueuePlace place() const;
 
   bool add(std::span<const dma::Mapping> pieces, u32 token) override;
-  void prepare_table(const Table& table, const dma::Mapping& first,
+  void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
                      const dma::Mapping& last) override;
-  bool add_table(const Table& table, std::span<const dma::Mapping> middle, u32 token) override;
+  bool add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) override;
   bool publish() override;
   u32 take_used(std::span<Used> used) override;
-  u32 in_flight() const override { return static_cast<u16>(published_ - last_used_); }
+  u32 in_flight() const override { return published_ - last_used_; }
   u32 free_descriptors() const override { return free_count_; }
   void disable_interrupts() override;
   bool enable_interrupts(u32 skip) override;
@@ -45,27 +45,29 @@ class SplitQueue final : public Virtqueue {
  private:
   // Of each descriptor of the ring. The first of a chain speaks for the chain.
   struct alignas(16) Shadow {
-    u32 token;
     u32 writable_bytes;  // lent to the device to write
-    u16 next;            // in the chain, or in the list of free descriptors
-    u16 last;            // of the chain
-    u16 count;           // of the chain; 0: not the first of one that is in flight
-    u16 position;        // of the chain in the available ring, counted without end
+    u32 position;        // of the chain among all that were ever added
+    u16 token;
+    u16 next;   // in the chain, or in the list of free descriptors
+    u16 last;   // of the chain
+    u16 count;  // of the chain; 0: not the first of one that is in flight
   };
 
   SplitQueue(Transport& transport, u32 index, u32 size, Options options, std::string_view name,
              DmaBuffer memory, std::unique_ptr<Shadow[]> shadow);
-  void make_available(u16 head, u16 last, u16 count, u32 token, u32 writable_bytes);
-  bool take_one(u32 id, u32 bytes, Used& used);
+  void make_available(Shadow& head, u16 count, u32 writable_bytes);
+  bool take_one(Used& element);
   void report(std::string_view before, u32 value, std::string_view after);
 
   Options options_;
-  u16 mask_;           // size − 1
-  u16 free_head_ = 0;  // valid where free_count_ > 0
+  bool tables_ = false;      // used with tables: descriptor n is token n's for ever
+  u32 table_end_bytes_ = 0;  // of each table's last piece
+  u16 mask_;                 // size − 1
+  u16 free_head_ = 0;        // valid where free_count_ > 0
   u16 free_count_;
-  u16 added_ = 0;      // available index that the next publish() writes
-  u16 published_ = 0;  // available index that the device sees
-  u16 last_used_ = 0;  // used index up to which elements were taken
+  u32 added_ = 0;      // chains, of which the next publish() shows the last
+  u32 published_ = 0;  // chains that the device sees; the index is the lower 16 bits
+  u32 last_used_ = 0;  // elements that were taken
   split::Descriptor* descriptors_;
   split::RingHeader* available_;
   le16* available_ring_;  // followed by used_event

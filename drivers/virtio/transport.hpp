@@ -13,7 +13,7 @@ namespace sluice::virtio {
 
 // Where a queue lives.
 struct QueuePlace {
-  u32 size = 0;         // in elements
+  u32 size = 0;           // in elements
   BusAddr descriptors{};  // the descriptor area
   BusAddr driver{};       // the driver area: split, the available ring
   BusAddr device{};       // the device area: split, the used ring

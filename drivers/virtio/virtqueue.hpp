@@ -27,11 +27,9 @@ struct Used {
 struct Table {
   std::byte* data = nullptr;
   BusAddr bus;
-  u32 last_bytes = 0;  // of the last piece
 
   // Memory for a table of `pieces` pieces.
   static constexpr usize bytes(u32 pieces) { return pieces * sizeof(split::Descriptor); }
-  static constexpr usize kAlignment = alignof(split::Descriptor);
 };
 
 class Virtqueue {
@@ -46,19 +44,23 @@ class Virtqueue {
   // from then on.
   bool broken() const { return broken_; }
 
+  static constexpr u32 kMaxToken = 0xffff;
+
   // Adds a buffer of pieces, those that the device reads before those that it writes. `token` comes
   // back with it. False: too few descriptors are free, and nothing has changed.
   [[nodiscard]] virtual bool add(std::span<const dma::Mapping> pieces, u32 token) = 0;
 
-  // Describes the first and the last piece of a table, once. The device reads the first and writes
-  // the last.
-  virtual void prepare_table(const Table& table, const dma::Mapping& first,
+  // Where indirect descriptors were negotiated, a queue may be used with tables instead of add():
+  // each token below size() has a table and a place in the ring of its own, both described here
+  // once. The device reads the first piece and writes the last, which is of the same length in all
+  // tables of a queue.
+  virtual void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
                              const dma::Mapping& last) = 0;
-  // Adds a buffer of a prepared table's first piece, `middle`, and its last. The table is the
-  // queue's until the buffer comes back. Only where indirect descriptors were negotiated. False: as
-  // above.
-  [[nodiscard]] virtual bool add_table(const Table& table, std::span<const dma::Mapping> middle,
-                                       u32 token) = 0;
+  // Adds the buffer of `token`: its table's first piece, `middle`, and the last. `table` is the
+  // table's memory, the queue's until the buffer comes back; the token is in no buffer now. False:
+  // the queue is broken.
+  [[nodiscard]] virtual bool add_table(u32 token, std::byte* table,
+                                       std::span<const dma::Mapping> middle) = 0;
 
   // Shows the device what was added. True: it wants to be notified.
   [[nodiscard]] virtual bool publish() = 0;

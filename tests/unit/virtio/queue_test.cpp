@@ -166,6 +166,27 @@ TEST_CASE("An unpublished buffer cannot come back") {
   CHECK(!ring.queue->add(one, 2));
 }
 
+TEST_CASE("A buffer may stay in flight while any number of others come and go") {
+  Ring ring(4, {});
+  const std::array one{piece(1, 1, true)};
+  REQUIRE(ring.queue->add(one, 1000));
+  (void)ring.queue->publish();
+  const u16 slow = ring.available_head(0);
+  const auto others = GENERATE(1u, 3u, 4u, 5u, 32'767u, 65'534u, 65'535u, 65'536u, 70'000u);
+  u16 index = 1;
+  for (u32 i = 0; i < others; ++i) {
+    REQUIRE(ring.queue->add(one, i & 0xff));
+    (void)ring.queue->publish();
+    ring.use(ring.available_head(index++), 1);
+    REQUIRE(ring.take().has_value());
+  }
+  REQUIRE(ring.queue->add(one, 5));  // not shown while the slow one comes back
+  ring.use(slow, 1);
+  const auto used = ring.take();
+  REQUIRE(used.has_value());
+  CHECK(used->token == 1000);
+}
+
 TEST_CASE("Without EVENT_IDX the device's flag decides about notifications") {
   Ring ring(4, {});
   const std::array one{piece(1, 1, true)};
@@ -235,16 +256,17 @@ TEST_CASE("Without EVENT_IDX interrupts are on or off") {
 TEST_CASE("A table describes its middle and keeps its ends") {
   Ring ring(2, {.indirect = true});
   auto memory = *DmaBuffer::allocate(virtio::Table::bytes(4), 16, ~u64{0});
-  const virtio::Table table{memory.bytes().data(), memory.bus(), 1};
-  ring.queue->prepare_table(table, piece(0xa000, 16, false), piece(0xb000, 1, true));
+  const virtio::Table table{memory.bytes().data(), memory.bus()};
+  ring.queue->prepare_table(1, table, piece(0xa000, 16, false), piece(0xb000, 1, true));
   for (const u32 middle : {2u, 0u, 1u}) {
     std::vector<dma::Mapping> pieces;
     for (u32 i = 0; i < middle; ++i) {
       pieces.push_back(piece(0xc000 + i, 512, true));
     }
-    REQUIRE(ring.queue->add_table(table, pieces, 9));
+    REQUIRE(ring.queue->add_table(1, table.data, pieces));
     (void)ring.queue->publish();
     const u16 head = ring.available_head(static_cast<u16>(ring.available_index() - 1));
+    CHECK(head == 1);
     const auto outer = ring.table.subspan(16u * head, 16);
     CHECK(referee::load<u64>(outer, 0) == memory.bus().value());
     CHECK(referee::load<u32>(outer, 8) == 16 * (middle + 2));
@@ -264,6 +286,8 @@ TEST_CASE("A table describes its middle and keeps its ends") {
     CHECK(order.back() == 0xb000);
     CHECK(order.size() == middle + 2);
     ring.use(head, middle * 512 + 1);  // all that it was lent, and no more
-    CHECK(ring.take().has_value());
+    const auto used = ring.take();
+    REQUIRE(used.has_value());
+    CHECK(used->token == 1);
   }
 }
