@@ -61,8 +61,8 @@ class BlockReader {
   u32 block_bytes() const { return block_bytes_; }
 
  private:
-  static constexpr u32 kWindows = 8;
-  static constexpr u32 kWindowBytes = 16 * 1024;  // or a block, where that is more
+  static constexpr u32 kWindows = 4;
+  static constexpr u32 kWindowBytes = 32 * 1024;  // or a block, where that is more
   struct Window {
     u64 first_byte = 0;
     u64 bytes = 0;  // 0: empty

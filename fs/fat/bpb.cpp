@@ -286,7 +286,8 @@ std::string_view to_string(Type type) {
 }
 
 void Notes::add(const Line& note) {
-  if (count_ < lines_.size()) {
+  const auto same = [&note](const Line& line) { return line.view() == note.view(); };
+  if (count_ < lines_.size() && std::ranges::none_of(lines(), same)) {
     lines_[count_++] = note;
   }
 }

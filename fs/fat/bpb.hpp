@@ -26,7 +26,7 @@ struct MountError {
   Line reason;
 };
 
-// What is odd about a volume, but no reason to refuse it. What does not fit is dropped.
+// What is odd about a volume, but no reason to refuse it; each once. What does not fit is dropped.
 class Notes {
  public:
   void add(const Line& note);

@@ -11,10 +11,20 @@ constexpr u32 kFirstCapacity = 8;
 }
 
 void ExtentMap::append(const Extent& extent, u32 limit) {
+  if (appended_ != 0 && extent.cluster == last_.cluster + last_.count) {
+    last_.count += extent.count;
+    if (last_is_kept_) {
+      extents_[count_ - 1] = last_;
+    }
+    return;
+  }
+  last_ = extent;
+  last_is_kept_ = false;
   const u32 number = appended_++;
   while (number % stride_ == 0) {
     if (count_ < capacity_ || grow(limit)) {
       extents_[count_++] = extent;
+      last_is_kept_ = true;
       return;
     }
     if (count_ == 0) {

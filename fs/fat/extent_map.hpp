@@ -23,14 +23,15 @@ class ExtentMap {
  public:
   static constexpr u32 kMaxExtents = 16384;  // 192 KiB
 
-  // Appends the run that follows those appended before. Never fails: where there is no room it
-  // forgets others. Task.
+  // Appends the run that follows those appended before, or more of the last one. Never fails: where
+  // there is no room it forgets others. Task.
   void append(const Extent& extent, u32 limit = kMaxExtents);
 
   // The run that contains the place, or the last kept one before it. Null where nothing was
   // appended. Any context.
   const Extent* at_or_before(u32 file_cluster) const;
 
+  u32 runs() const { return appended_; }
   u32 kept() const { return count_; }
 
  private:
@@ -41,6 +42,8 @@ class ExtentMap {
   u32 count_ = 0;
   u32 capacity_ = 0;
   u32 appended_ = 0;
+  Extent last_{};  // appended
+  bool last_is_kept_ = false;
   u32 stride_ = 1;  // every so many-th run is kept
 };
 

@@ -88,46 +88,42 @@ void ReadJob::end_io(blk::Bio& bio) {
   }
 }
 
-Result<File> File::open(BlockReader& reader, Table& table, const Entry& entry) {
-  File file(reader, table);
-  file.size_bytes_ = entry.size_bytes;
-  file.first_cluster_ = entry.first_cluster;
-  file.name_ = Text<80>(entry.name.view());
-  file.job_ = TRY(ReadJob::create(reader, table.geometry()));
-  return file;
-}
+File::File(BlockReader& reader, Table& table, const Entry& entry)
+    : reader_(&reader),
+      table_(&table),
+      size_bytes_(entry.size_bytes),
+      first_cluster_(entry.first_cluster),
+      name_(entry.name.view()),
+      walk_(table, entry.first_cluster) {}
 
 u32 File::clusters_needed() const {
   const u32 cluster_bytes = table_->geometry().cluster_bytes;
   return size_bytes_ / cluster_bytes + (size_bytes_ % cluster_bytes != 0 ? 1 : 0);
 }
 
-// Fills the extent map, as far as the chain is whole and the file needs it.
-Result<void> File::walk_chain() {
-  const u32 needed = clusters_needed();
-  map_ = {};
-  extents_ = 0;
-  ChainWalk walk(*table_, first_cluster_);
-  ChainWalk::Step step = ChainWalk::Step::Run;
-  while (walk.clusters() < needed) {
-    step = TRY(walk.advance(needed - walk.clusters()));
-    if (step != ChainWalk::Step::Run) {
-      break;
+// Walks on until the map holds the first `clusters` (of those needed). Malformed where the chain
+// stops before, or turned out to be a cycle: nobody knows where that was entered wrongly.
+Result<void> File::walk_to(u32 clusters) {
+  while (walk_.clusters() < clusters && stopped_ == ChainWalk::Step::Run) {
+    const u32 walked = walk_.clusters();
+    const u32 limit = std::min(std::max(clusters - walked, kWalkAhead), clusters_needed() - walked);
+    const ChainWalk::Step step = TRY(walk_.advance(limit));
+    if (step == ChainWalk::Step::Run) {
+      map_.append({.file_cluster = walk_.index(),
+                   .cluster = walk_.run().cluster,
+                   .count = walk_.run().count});
+    } else {
+      stopped_ = step;
+      log_broken_chain(*table_, name_, walk_, step);
     }
-    map_.append(
-        {.file_cluster = walk.index(), .cluster = walk.run().cluster, .count = walk.run().count});
-    ++extents_;
   }
-  // Of a cycle nobody knows where it was entered wrongly: none of it is given out.
-  good_clusters_ = step == ChainWalk::Step::Cycle ? 0 : walk.clusters();
-  walked_ = true;
-  if (good_clusters_ < needed) {
-    log_broken_chain(*table_, name_, walk, step);
+  if (stopped_ == ChainWalk::Step::Cycle || walk_.clusters() < clusters) {
+    return fail(Errc::Malformed);
   }
   return {};
 }
 
-// The run from a cluster of the file on that the chain is known to hold.
+// The run from a cluster of the file on that was walked to already.
 Result<Extent> File::run_at(u32 file_cluster) {
   const Extent* kept = map_.at_or_before(file_cluster);
   Extent extent = kept != nullptr ? *kept : Extent{0, first_cluster_, 0};
@@ -136,7 +132,7 @@ Result<Extent> File::run_at(u32 file_cluster) {
     const u32 from = extent.file_cluster;
     ChainWalk walk(*table_, extent.cluster);
     while (!extent.contains(file_cluster)) {
-      if (TRY(walk.advance(good_clusters_ - from - walk.clusters())) != ChainWalk::Step::Run) {
+      if (TRY(walk.advance(walk_.clusters() - from - walk.clusters())) != ChainWalk::Step::Run) {
         return fail(Errc::Malformed);  // the table has changed meanwhile
       }
       extent = {from + walk.index(), walk.run().cluster, walk.run().count};
@@ -152,12 +148,7 @@ Result<void> File::read_async(ReadJob& job, u64 offset, std::span<std::byte> out
   job.begin();
   const u64 wanted = offset < size_bytes_ ? std::min<u64>(out.size(), size_bytes_ - offset) : 0;
   if (wanted != 0) {
-    if (!walked_) {
-      TRY(walk_chain());
-    }
-    if ((offset + wanted - 1) / geometry.cluster_bytes >= good_clusters_) {
-      return fail(Errc::Malformed);
-    }
+    TRY(walk_to(static_cast<u32>((offset + wanted - 1) / geometry.cluster_bytes) + 1));
   }
   while (job.bytes_ < wanted) {
     const u64 at = offset + job.bytes_;
@@ -175,6 +166,9 @@ Result<void> File::read_async(ReadJob& job, u64 offset, std::span<std::byte> out
 }
 
 Result<usize> File::read(u64 offset, std::span<std::byte> out) {
+  if (!job_) {
+    job_ = TRY(ReadJob::create(*reader_, table_->geometry()));
+  }
   usize bytes = 0;
   while (bytes < out.size()) {
     Completion done;
@@ -190,13 +184,8 @@ Result<usize> File::read(u64 offset, std::span<std::byte> out) {
 }
 
 Result<u32> File::count_extents() {
-  if (!walked_) {
-    TRY(walk_chain());
-  }
-  if (good_clusters_ < clusters_needed()) {
-    return fail(Errc::Malformed);
-  }
-  return extents_;
+  TRY(walk_to(clusters_needed()));
+  return map_.runs();
 }
 
 }  // namespace sluice::fat

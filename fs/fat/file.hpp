@@ -1,6 +1,6 @@
 // Files: reading at any offset, whole blocks straight into the caller's memory.
-// Used by programs, through Volume::open. The chain is walked once, at the first read; afterwards a
-// seek is a search in the extent map.
+// Used by programs, through Volume::open. The chain is walked once, as far as the reads reach; a
+// seek to where it was walked is a search in the extent map.
 #pragma once
 
 #include <atomic>
@@ -56,8 +56,8 @@ class ReadJob {
 // An open file. Movable, while nothing is in flight; the volume outlives it. Used by one hart.
 class File {
  public:
-  // NoMemory. Task.
-  static Result<File> open(BlockReader& reader, Table& table, const Entry& entry);
+  // Of a file's entry; nothing in it is checked before the first read. Any context.
+  File(BlockReader& reader, Table& table, const Entry& entry);
 
   u32 size_bytes() const { return size_bytes_; }
   u32 first_cluster() const { return first_cluster_; }
@@ -65,7 +65,7 @@ class File {
 
   // Reads from `offset` until `out` is full or the file ends; how many bytes: fewer than asked at
   // the end of the file alone. Malformed: the chain is broken before that, nothing in `out` counts
-  // (what lies before the break can be read); Io, Removed. Task.
+  // (what lies before the break can be read); Io, Removed; NoMemory at the first call. Task.
   Result<usize> read(u64 offset, std::span<std::byte> out);
 
   // Starts a read and completes `done` when all of it has ended; then job.result(). It may be
@@ -74,26 +74,28 @@ class File {
   // `done` stay until then. Malformed, Io, Removed. Task.
   Result<void> read_async(ReadJob& job, u64 offset, std::span<std::byte> out, Completion& done);
 
-  // Contiguous runs of clusters that hold the file. Walks the chain. Malformed where it is shorter
-  // than the file, broken or cyclic; Io, Removed. Task.
+  // Contiguous runs of clusters that hold the file. Walks the whole chain. Malformed where it is
+  // shorter than the file, broken or cyclic; Io, Removed. Task.
   Result<u32> count_extents();
 
  private:
-  File(BlockReader& reader, Table& table) : reader_(&reader), table_(&table) {}
+  // Clusters of a run taken at once where a read needs fewer: about what one read of the table
+  // brings.
+  static constexpr u32 kWalkAhead = 4096;
+
   u32 clusters_needed() const;
-  Result<void> walk_chain();
+  Result<void> walk_to(u32 clusters);
   Result<Extent> run_at(u32 file_cluster);
 
   BlockReader* reader_;
   Table* table_;
-  u32 size_bytes_ = 0;
-  u32 first_cluster_ = 0;
+  u32 size_bytes_;
+  u32 first_cluster_;
   Text<80> name_;  // for messages
-  bool walked_ = false;
-  u32 good_clusters_ = 0;  // of the chain: fewer than needed where it breaks off
-  u32 extents_ = 0;        // runs that hold them
-  ExtentMap map_;
-  std::unique_ptr<ReadJob> job_;  // read()'s
+  ChainWalk walk_;
+  ChainWalk::Step stopped_ = ChainWalk::Step::Run;  // otherwise: why the walk goes no further
+  ExtentMap map_;                                   // of what was walked
+  std::unique_ptr<ReadJob> job_;                    // read()'s, made at its first call
 };
 
 }  // namespace sluice::fat

@@ -205,15 +205,20 @@ Result<ChainWalk::Step> ChainWalk::advance(u32 limit) {
     return Step::Broken;
   }
   const u32 next = run_.link.value;
-  if (runs_ != 0 && next == tortoise_) {
+  // The rest of a run that a limit cut is no place to compare: another time it may be cut
+  // elsewhere.
+  const bool rest_of_run = runs_ != 0 && next == run_.cluster + run_.count;
+  if (!rest_of_run && runs_ != 0 && next == tortoise_) {
     return Step::Cycle;
   }
   const Run run = TRY(table_->run(next, limit));
-  if (runs_ == rest_at_) {
-    tortoise_ = next;
-    rest_at_ = runs_ == 0 ? 1 : runs_ * 2;
+  if (!rest_of_run) {
+    if (runs_ == rest_at_) {
+      tortoise_ = next;
+      rest_at_ = runs_ == 0 ? 1 : runs_ * 2;
+    }
+    ++runs_;
   }
-  ++runs_;
   index_ += run_.count;
   run_ = run;
   return Step::Run;

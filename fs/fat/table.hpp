@@ -94,14 +94,15 @@ class ChainWalk {
   u32 clusters() const { return index_ + run_.count; }  // walked so far
   Link link() const { return run_.link; }
 
-  // Takes the next run, of at most `limit` (> 0) clusters. Malformed, Io, Removed. Task.
+  // Takes the next run, or at most `limit` (> 0) clusters of it; after an error it can be tried
+  // again. Malformed, Io, Removed. Task.
   Result<Step> advance(u32 limit = std::numeric_limits<u32>::max());
 
  private:
   Table* table_;
   Run run_{};
   u32 index_ = 0;
-  u32 runs_ = 0;     // begun so far
+  u32 runs_ = 0;     // begun so far, parts of one counted once
   u32 rest_at_ = 0;  // runs after which the tortoise is moved up
   u32 tortoise_ = 0;
 };

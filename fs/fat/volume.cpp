@@ -136,18 +136,18 @@ Result<File> Volume::open(const Entry& entry) {
   if (entry.is_directory()) {
     return fail(Errc::IsADirectory);
   }
-  return File::open(reader_, table_, entry);
+  return File(reader_, table_, entry);
 }
 
 Result<VolumeInfo> Volume::info() {
   VolumeInfo info{.type = geometry_.type,
-                  .label = TRY(label()),
+                  .label = label(),
                   .serial = geometry_.serial,
                   .sector_bytes = geometry_.sector_bytes,
                   .cluster_bytes = geometry_.cluster_bytes,
                   .clusters = geometry_.clusters};
   TRY(read_state(info));
-  info.free_clusters_from_fsinfo = TRY(free_from_fs_info(info.free_clusters));
+  info.free_clusters_from_fsinfo = free_from_fs_info(info.free_clusters);
   if (!info.free_clusters_from_fsinfo) {
     info.free_clusters = TRY(table_.count_free());
   }
@@ -155,12 +155,17 @@ Result<VolumeInfo> Volume::info() {
 }
 
 // False where FSInfo is not there, does not know, or cannot be right.
-Result<bool> Volume::free_from_fs_info(u32& free_clusters) {
+bool Volume::free_from_fs_info(u32& free_clusters) {
   if (geometry_.fs_info_sector == 0) {
     return false;
   }
   std::array<std::byte, sizeof(FsInfo)> bytes;
-  TRY(reader_.read(u64{geometry_.fs_info_sector} * geometry_.sector_bytes, bytes));
+  const u64 place = u64{geometry_.fs_info_sector} * geometry_.sector_bytes;
+  if (const Result<void> read = reader_.read(place, bytes); !read) {
+    notes_.add(Line::formatted("sector {} (BPB_FSInfo) cannot be read: {}",
+                               geometry_.fs_info_sector, to_string(read.error())));
+    return false;
+  }
   const auto fs_info = std::bit_cast<FsInfo>(bytes);
   if (!fs_info.valid()) {
     notes_.add(
@@ -189,10 +194,15 @@ Result<void> Volume::read_state(VolumeInfo& info) {
   return {};
 }
 
-Result<Label> Volume::label() {
-  Directory directory = TRY(open_directory(root()));
-  if (const std::optional<Label> label = TRY(directory.find_label())) {
-    return *label;
+// Where the root directory cannot be read, all else is worth knowing all the more.
+Label Volume::label() {
+  Result<Directory> directory = open_directory(root());
+  const Result<std::optional<Label>> found =
+      directory ? directory->find_label() : fail(directory.error());
+  if (!found) {
+    notes_.add(Line::formatted("the root directory cannot be read: {}", to_string(found.error())));
+  } else if (*found) {
+    return **found;
   }
   const Label label = geometry_.extended ? decode_label(geometry_.label) : Label();
   return label.view() == "NO NAME" ? Label() : label;

@@ -56,15 +56,15 @@ class Volume {
   // The entries of a directory. NotADirectory, Malformed, Io, Removed, NoMemory. Task.
   Result<Directory> open_directory(const Entry& entry);
 
-  // A file's bytes. IsADirectory, NoMemory. Task.
+  // A file's bytes. IsADirectory. Any context.
   Result<File> open(const Entry& entry);
 
   // A further read of any file of this volume in flight at the same time (File::read_async).
   // NoMemory. Task.
   Result<std::unique_ptr<ReadJob>> make_read_job() { return ReadJob::create(reader_, geometry_); }
 
-  // Counts the free clusters where FSInfo does not say: reads the whole table then. Io, Malformed,
-  // Removed. Task.
+  // Counts the free clusters where FSInfo does not say: reads the whole table then. Where the root
+  // directory or FSInfo cannot be read, there is a note. Io, Malformed, Removed. Task.
   Result<VolumeInfo> info();
 
   // What is odd about the volume; complete after info().
@@ -76,9 +76,9 @@ class Volume {
 
  private:
   Volume(BlockReader&& reader, const Geometry& geometry, const Notes& notes);
-  Result<bool> free_from_fs_info(u32& free_clusters);
+  bool free_from_fs_info(u32& free_clusters);
   Result<void> read_state(VolumeInfo& info);
-  Result<Label> label();
+  Label label();
 
   BlockReader reader_;
   Geometry geometry_;

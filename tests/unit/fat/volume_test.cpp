@@ -161,3 +161,17 @@ TEST_CASE("a volume is dirty or has errors where the boot sector or the table sa
   small.set_entry(1, 0);  // FAT12 has no such bits
   CHECK(state_of(small) == std::pair(false, false));
 }
+
+TEST_CASE("what info cannot read is a note, and the rest is told") {
+  ImageBuilder image(fat32());
+  std::memcpy(&image.bytes[71], "BOOT LABEL ", 11);
+  image.put32(512 + 488, 77);
+  image.set_entry(2, 2);  // the root directory is a cycle
+  Mounted disk(image.bytes);
+  disk.device.bad_sectors = {1};
+  CHECK(info_of(disk).free_clusters == 65524);
+  CHECK(info_of(disk).label.view() == "BOOT LABEL");
+  REQUIRE(disk.volume->notes().size() == 2);  // each once
+  CHECK(disk.volume->notes()[0].view() == "the root directory cannot be read: malformed data");
+  CHECK(disk.volume->notes()[1].view() == "sector 1 (BPB_FSInfo) cannot be read: I/O error");
+}
