@@ -117,7 +117,7 @@ void BlockDevice::config_read(const ConfigField& field, bool features_ok, bool l
 }
 
 void BlockDevice::reset() {
-  writeback_ = options_.flush || options_.config_wce;
+  writeback_ = options_.writeback && (options_.flush || options_.config_wce);
 }
 
 // --- Executing a request -------------------------------------------------------------------------

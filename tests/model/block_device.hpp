@@ -55,6 +55,7 @@ struct BlockOptions {
   std::optional<std::uint32_t> size_max{};  // SIZE_MAX
   bool flush = true;
   bool config_wce = false;
+  bool writeback = true;  // the cache mode after a reset, where there is a cache to flush
   bool topology = false;
   std::uint16_t queues = 1;  // more: MQ
   std::string id = "referee";

@@ -297,6 +297,16 @@ TEST_CASE("A changed capacity comes with an interrupt and a new generation") {
   driver.stop();
 }
 
+TEST_CASE("The cache mode is what the options say after a reset, and what the driver writes") {
+  Bench bench({.config_wce = true, .writeback = false});
+  CHECK_FALSE(bench.disk.writeback());
+  Driver driver(bench.world, bench.device);
+  REQUIRE(driver.start());  // writes 1
+  CHECK(bench.disk.writeback());
+  driver.stop();
+  CHECK_FALSE(bench.disk.writeback());
+}
+
 TEST_CASE("An image that is loaded is what the driver reads") {
   Bench bench;
   bench.disk.disk.load(Bytes(700, std::byte{0x42}));
