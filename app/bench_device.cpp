@@ -140,7 +140,7 @@ void DeviceJob::end_io(blk::Bio& bio) {
   if (slot.status == blk::Status::Ok) [[likely]] {
     return true;
   }
-  outcome_.fail(slot.sector.value() * blk::kSectorBytes, slot.direction,
+  outcome_.fail(slot.sector.value() * blk::kSectorBytes, direction_of(slot.op),
                 blk::to_string(slot.status));
   return false;
 }

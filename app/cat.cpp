@@ -7,6 +7,25 @@ namespace {
 
 constexpr usize kBufferBytes = 64 * 1024;
 
+void print_bytes(std::span<const std::byte> bytes) {
+  console::write(console::Stream::Output,
+                 {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+// Prints from `offset` on, sector by sector, what can be read before the place that cannot.
+void print_rest(const Place& place, u64 offset) {
+  Result<fat::File> file = place.volume->open(place.entry);
+  std::array<std::byte, blk::kSectorBytes> sector;
+  while (file) {
+    const Result<usize> bytes = file->read(offset, sector);
+    if (!bytes || *bytes == 0) {
+      return;
+    }
+    print_bytes(std::span(sector).first(*bytes));
+    offset += *bytes;
+  }
+}
+
 int print_file(const Place& place, std::string_view path) {
   auto stream = FileStream::create(*place.volume, kBufferBytes);
   if (!stream) {
@@ -15,16 +34,17 @@ int print_file(const Place& place, std::string_view path) {
   if (const Result<void> opened = (*stream)->open(place.entry); !opened) {
     return failure("cat", path, to_string(opened.error()));
   }
-  while (true) {
+  for (u64 offset = 0;;) {
     const auto piece = (*stream)->next();
     if (!piece) {
+      print_rest(place, offset);
       return failure("cat", path, to_string(piece.error()));
     }
     if (piece->empty()) {
       return kSucceeded;
     }
-    console::write(console::Stream::Output,
-                   {reinterpret_cast<const char*>(piece->data()), piece->size()});
+    print_bytes(*piece);
+    offset += piece->size();
   }
 }
 

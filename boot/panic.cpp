@@ -19,6 +19,8 @@ extern std::byte __boot_stack_guard[], __trap_stack_guard[], __image_start[], __
 namespace sluice::boot {
 namespace {
 
+constexpr u64 kPowerOffTicks = 10'000'000;  // about a second; the clock may not be set up yet
+
 // The console before any driver, or where there is no serial line: the firmware's.
 class FirmwareConsole final : public console::Device {
  public:
@@ -155,6 +157,11 @@ void power_off(u32 status) {
   console::write(console::Stream::Exit, sink.text());
   if (power::device() != nullptr) {
     power::device()->off(status);
+    // It happens a moment later, and until then what the firmware does would win, with status 0.
+    const u64 asked = port::ticks();
+    while (port::ticks() - asked < kPowerOffTicks) {
+      port::relax();
+    }
   }
   sbi::shut_down();
   while (true) {

@@ -22,9 +22,9 @@ std::optional<u64> cells_at(fdt::Node node, std::string_view property, u32 index
   return number;
 }
 
-// An address on `bus` as an address on the bus above it (2.3.8). Nothing where `ranges` does not
+// An address on `bus` as an address on the bus `above` it (2.3.8). Nothing where `ranges` does not
 // lead there.
-std::optional<u64> translate_once(fdt::Node bus, fdt::Range range) {
+std::optional<u64> translate_once(fdt::Node bus, fdt::Node above, fdt::Range range) {
   const std::optional<fdt::Property> ranges = bus.property("ranges");
   if (!ranges) {
     return std::nullopt;
@@ -33,7 +33,7 @@ std::optional<u64> translate_once(fdt::Node bus, fdt::Range range) {
     return range.base;
   }
   const u32 child_cells = bus.cell("#address-cells").value_or(2);
-  const u32 parent_cells = bus.parent().cell("#address-cells").value_or(2);
+  const u32 parent_cells = above.cell("#address-cells").value_or(2);
   const u32 size_cells = bus.cell("#size-cells").value_or(1);
   if (child_cells > 2 || parent_cells > 2 || size_cells > 2) {
     return std::nullopt;
@@ -53,11 +53,25 @@ std::optional<u64> translate_once(fdt::Node bus, fdt::Range range) {
   return std::nullopt;
 }
 
-// How many cells an interrupt of the controller `phandle` has: 1 or 2, or nothing.
-std::optional<u32> interrupt_cells(const fdt::Tree& tree, u32 phandle) {
-  const std::optional<u32> cells = tree.find_phandle(phandle).cell("#interrupt-cells");
-  return cells == 1u || cells == 2u ? cells : std::nullopt;
-}
+// How many cells an interrupt of a controller has: 1 or 2, or nothing. Most devices have the same
+// controller, and finding it takes a walk through the tree: the last answer is kept.
+class InterruptCells {
+ public:
+  explicit InterruptCells(const fdt::Tree& tree) : tree_(tree) {}
+  std::optional<u32> of(u32 phandle) {
+    if (phandle != phandle_) {
+      const std::optional<u32> cells = tree_.find_phandle(phandle).cell("#interrupt-cells");
+      phandle_ = phandle;
+      cells_ = cells == 1u || cells == 2u ? cells : std::nullopt;
+    }
+    return cells_;
+  }
+
+ private:
+  const fdt::Tree& tree_;
+  u32 phandle_ = 0;  // of no node
+  std::optional<u32> cells_;
+};
 
 bool add_irq(Device& device, u32 phandle, u32 source) {
   if (device.irq_count == device.irqs.size()) {
@@ -69,13 +83,13 @@ bool add_irq(Device& device, u32 phandle, u32 source) {
 }
 
 // 2.4.1.2: a list of (controller, its cells).
-void read_interrupts_extended(const fdt::Tree& tree, Device& device) {
+void read_interrupts_extended(InterruptCells& interrupt_cells, Device& device) {
   for (u32 at = 0;;) {
     const std::optional<u32> phandle = device.node.cell_at("interrupts-extended", at);
     if (!phandle) {
       return;
     }
-    const std::optional<u32> cells = interrupt_cells(tree, *phandle);
+    const std::optional<u32> cells = interrupt_cells.of(*phandle);
     const std::optional<u32> source = device.node.cell_at("interrupts-extended", at + 1);
     if (!cells || !source) {
       log::warning("{}: entry {} of interrupts-extended names no usable controller ({:#x})",
@@ -92,9 +106,9 @@ void read_interrupts_extended(const fdt::Tree& tree, Device& device) {
 }
 
 // 2.4.1.1: a list of interrupts of one controller.
-void read_interrupts(const fdt::Tree& tree, Device& device) {
+void read_interrupts(InterruptCells& interrupt_cells, Device& device) {
   const std::optional<u32> phandle = device.node.interrupt_parent();
-  const std::optional<u32> cells = phandle ? interrupt_cells(tree, *phandle) : std::nullopt;
+  const std::optional<u32> cells = phandle ? interrupt_cells.of(*phandle) : std::nullopt;
   if (!cells) {
     log::warning("{}: its interrupts are of no usable controller ({:#x})", device.name(),
                  phandle.value_or(0));
@@ -110,8 +124,10 @@ void read_interrupts(const fdt::Tree& tree, Device& device) {
 
 // An address range of a node below `buses`, outermost first, as an address of the machine.
 std::optional<u64> translate(std::span<const fdt::Node> buses, fdt::Range range) {
-  for (; !buses.empty(); buses = buses.first(buses.size() - 1)) {
-    const std::optional<u64> base = translate_once(buses.back(), range);
+  for (usize at = buses.size(); at > 0; --at) {
+    const fdt::Node bus = buses[at - 1];
+    const fdt::Node above = at > 1 ? buses[at - 2] : bus.tree()->root();
+    const std::optional<u64> base = translate_once(bus, above, range);
     if (!base) {
       return std::nullopt;
     }
@@ -161,6 +177,15 @@ void name_device(Sink& name, fdt::Node node, std::span<const fdt::Node> buses) {
 
 }  // namespace
 
+// The buses above a node, outermost first, with their devices.
+struct PlatformBus::Path {
+  explicit Path(InterruptCells& cells) : interrupt_cells(cells) {}
+  InterruptCells& interrupt_cells;
+  std::array<fdt::Node, kMaxDepth> buses{};
+  std::array<Device*, kMaxDepth> devices{};
+  u32 depth = 0;
+};
+
 PlatformBus::~PlatformBus() {
   release_all();
   while (last_made_ != nullptr) {
@@ -182,7 +207,7 @@ bool PlatformBus::match(const Device& device, const Driver& driver) const {
       known, [&](std::string_view what) { return device.node.is_compatible(what); });
 }
 
-Result<Device*> PlatformBus::make_device(const fdt::Tree& tree, fdt::Node node, const Path& path) {
+Result<Device*> PlatformBus::make_device(fdt::Node node, Path& path) {
   if (made_ == kMaxDevices) {
     log::error("platform bus: more than {} devices: {} and what follows is left out", kMaxDevices,
                node.name());
@@ -201,9 +226,9 @@ Result<Device*> PlatformBus::make_device(const fdt::Tree& tree, fdt::Node node, 
   device->node = node;
   read_registers(*device, buses);
   if (node.property("interrupts-extended")) {
-    read_interrupts_extended(tree, *device);
+    read_interrupts_extended(path.interrupt_cells, *device);
   } else if (node.property("interrupts")) {
-    read_interrupts(tree, *device);
+    read_interrupts(path.interrupt_cells, *device);
   }
   TRY(add_device(*device));
   ++made_;
@@ -211,12 +236,12 @@ Result<Device*> PlatformBus::make_device(const fdt::Tree& tree, fdt::Node node, 
   return last_made_;
 }
 
-Result<void> PlatformBus::populate_children(const fdt::Tree& tree, fdt::Node bus, Path& path) {
+Result<void> PlatformBus::populate_children(fdt::Node bus, Path& path) {
   for (const fdt::Node node : bus.children()) {
     if (!node.enabled() || !node.property("compatible")) {
       continue;
     }
-    const Result<Device*> device = make_device(tree, node, path);
+    const Result<Device*> device = make_device(node, path);
     if (!device && device.error() != Errc::Exists) {
       return fail(device.error());
     }
@@ -231,7 +256,7 @@ Result<void> PlatformBus::populate_children(const fdt::Tree& tree, fdt::Node bus
     path.buses[path.depth] = node;
     path.devices[path.depth] = *device;
     ++path.depth;
-    const Result<void> below = populate_children(tree, node, path);
+    const Result<void> below = populate_children(node, path);
     --path.depth;
     TRY(below);
   }
@@ -239,8 +264,9 @@ Result<void> PlatformBus::populate_children(const fdt::Tree& tree, fdt::Node bus
 }
 
 Result<void> PlatformBus::populate(const fdt::Tree& tree) {
-  Path path;
-  return populate_children(tree, tree.root(), path);
+  InterruptCells interrupt_cells(tree);
+  Path path(interrupt_cells);
+  return populate_children(tree.root(), path);
 }
 
 }  // namespace sluice::dev

@@ -4,7 +4,6 @@
 // (interrupts), 4.5 (simple-bus).
 #pragma once
 
-#include <array>
 #include <span>
 #include <string_view>
 
@@ -52,15 +51,10 @@ class PlatformBus final : public Bus {
         : Device(name, parent), previous(made_before) {}
     Owned* previous;
   };
-  // The buses above a node, outermost first, with their devices.
-  struct Path {
-    std::array<fdt::Node, kMaxDepth> buses{};
-    std::array<Device*, kMaxDepth> devices{};
-    u32 depth = 0;
-  };
+  struct Path;
 
-  Result<void> populate_children(const fdt::Tree& tree, fdt::Node bus, Path& path);
-  Result<Device*> make_device(const fdt::Tree& tree, fdt::Node node, const Path& path);
+  Result<void> populate_children(fdt::Node bus, Path& path);
+  Result<Device*> make_device(fdt::Node node, Path& path);
 
   Owned* last_made_ = nullptr;
   u32 made_ = 0;

@@ -1,6 +1,7 @@
 #include "app/crc.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "../fat/image_builder.hpp"
 #include "test_machine.hpp"
@@ -135,6 +136,8 @@ TEST_CASE("a bad sector fails its file alone") {
   CHECK(machine.run("cksum vda:/b vda:/c") == 1);
   CHECK(machine.out == line_of(contents, "vda:/c"));
   CHECK(machine.run("cat vda:/b") == 1);
+  CHECK(machine.out.size() == 20 * 512);  // up to the bad sector
+  CHECK(std::memcmp(machine.out.data(), contents.data(), 20 * 512) == 0);
   CHECK(machine.error == "cat: vda:/b: I/O error\n");
 }
 

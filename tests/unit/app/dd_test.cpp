@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 
 #include "../fat/image_builder.hpp"
 #include "test_machine.hpp"

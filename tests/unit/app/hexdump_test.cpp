@@ -1,5 +1,7 @@
 #include "app/hex_dumper.hpp"
 
+#include <cstring>
+
 #include "../fat/image_builder.hpp"
 #include "test_machine.hpp"
 

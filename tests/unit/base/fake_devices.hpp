@@ -122,6 +122,7 @@ class FakeUart final : public FakeRegisters {
   bool has_fifo = true;
   u32 overruns = 0;
   u32 bytes_read_empty = 0;
+  u32 status_reads = 0;
   u8 line_control = 0x83;  // the firmware left the divisor latch open
   u8 modem_control = 0;
   u8 interrupt_enable = 0xff;
@@ -163,6 +164,7 @@ class FakeUart final : public FakeRegisters {
       case 3:
         return line_control;
       case 5:
+        ++status_reads;
         if (held_ > 0 && drains && ++polls_ >= polls_to_drain) {
           held_ = 0;
         }

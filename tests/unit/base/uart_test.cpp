@@ -152,8 +152,11 @@ TEST_CASE(
   Setting s({.polls = 50});
   console::device()->write(pattern(16));
   s.uart.drains = false;
+  s.uart.status_reads = 0;
   console::device()->write(pattern(100));
+  CHECK(s.uart.status_reads == 50);
   console::device()->write(pattern(100));
+  CHECK(s.uart.status_reads == 51);
   CHECK(s.uart.sent == pattern(16));
   s.uart.drains = true;
   s.uart.polls_to_drain = 1;
