@@ -71,7 +71,7 @@ TreeWalk::Step TreeWalk::next() {
     if (depth_ == kMaxDepth) {
       return fail_here("directories are nested too deeply");
     }
-    if (false && entered.empty()) {
+    if (std::binary_search(entered.begin(), entered.end(), entry_.first_cluster)) {
       return fail_here("a directory that was listed already: the volume is corrupt");
     }
     if (!path_.push_back('/')) {

@@ -73,10 +73,6 @@ bool Volumes::Mount::holds(std::string_view disk) const {
 fat::Volume* Volumes::mount(std::string_view command, std::string_view disk) {
   Mount* place = &mounts_[0];
   for (Mount& mount : mounts_) {
-    if (mount.volume != nullptr && mount.device.removed()) {
-      mount.clear();
-      mount.last_use = 0;
-    }
     if (mount.holds(disk)) {
       mount.last_use = ++uses_;
       return mount.volume.get();

@@ -163,10 +163,28 @@ TEST_CASE("bench reads a file through its volume") {
   disk.deferred = GENERATE(false, true);
   CHECK(machine.run("bench '--filename=vda\\:/a.bin' --rw=randread --bs=16k --iodepth=4") == 0);
   CHECK(machine.out.find("issued rwts: total=62,0,0,0") != std::string::npos);
+  // Every cluster of those 62 blocks was read, and once.
+  usize clusters_read = 0;
+  for (const u32 cluster : scattered) {
+    const auto times = std::ranges::count(disk.sectors, image.cluster_at(cluster) / 512);
+    CHECK(times <= 1);
+    clusters_read += static_cast<usize>(times);
+  }
+  CHECK(clusters_read == usize{62} * 32);
   CHECK(machine.run("bench --filename=vda:/nope") == 1);
   disk.bad_sectors.insert(image.cluster_at(500) / 512);
   CHECK(machine.run("bench --filename=vda:/a.bin --bs=16k --iodepth=4") == 1);
   CHECK(machine.error.find("of the file: I/O error") != std::string::npos);
+}
+
+TEST_CASE("a disk that bench wrote is mounted anew") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  image.add_file(image.root, "A          ", text_bytes("a"));
+  machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("ls vda:/") == 0);
+  CHECK(machine.run("bench --filename=vda --rw=write --bs=512 --size=512") == 0);
+  CHECK(machine.run("ls vda:/") == 1);
 }
 
 TEST_CASE("bench without memory says so") {

@@ -100,7 +100,7 @@ TEST_CASE("a disk that dd wrote is mounted anew") {
   Machine machine;
   ImageBuilder one(fat16());
   one.add_file(one.root, "OLD        ", text_bytes("old"));
-  ImageBuilder two(fat16());
+  ImageBuilder two(fat12());  // laid out otherwise
   two.add_file(two.root, "NEW        ", text_bytes("new"));
   machine.add_disk("vda", one.bytes);
   machine.add_disk("vdb", two.bytes);

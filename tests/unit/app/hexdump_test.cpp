@@ -1,5 +1,6 @@
 #include "app/hex_dumper.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "../fat/image_builder.hpp"
@@ -54,6 +55,15 @@ TEST_CASE("lines that repeat are one star") {
         "00000000  " + line +
             "*\n00000030  78 78 78 78 78 78 78 78  78 78 78 78 78 78 78 78  |xxxxxxxxxxxxxxxx|\n"
             "00000040\n");
+}
+
+TEST_CASE("each run of lines that repeat has its star") {
+  Bytes data(48);
+  const Bytes other = repeat("x", 48);
+  data.insert(data.end(), other.begin(), other.end());
+  const std::string text = dump(data);
+  CHECK(std::count(text.begin(), text.end(), '*') == 2);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 5);
 }
 
 TEST_CASE("a dump does not depend on the pieces it comes in") {

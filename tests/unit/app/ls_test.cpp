@@ -142,3 +142,24 @@ TEST_CASE("an unreadable directory is named and the walk goes on") {
   CHECK(machine.out == "BAD/\nGOOD/\nGOOD/FILE\n");
   CHECK(machine.error == "ls: vda:/BAD: I/O error\n");
 }
+
+TEST_CASE("a directory that breaks off in the middle is named after what it has") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  const std::vector<u32> clusters = {100, 200};
+  Dir dir = image.add_dir(image.root, "DIR        ", clusters);
+  for (char c = 'A'; c < 'X'; ++c) {
+    image.add_file(dir, std::string(1, c) + "          ", {});
+  }
+  Dir good = image.add_dir(image.root, "GOOD       ");
+  image.add_file(good, "FILE       ", text_bytes("x"));
+  MemoryDisk& disk = machine.add_disk("vda", image.bytes);
+  disk.bad_sectors.insert(image.cluster_at(200) / 512);
+  CHECK(machine.run("ls -R vda:/") == 1);
+  CHECK(machine.out.starts_with("DIR/\nDIR/A\n"));
+  CHECK(machine.out.ends_with("DIR/N\nGOOD/\nGOOD/FILE\n"));
+  CHECK(machine.error == "ls: vda:/DIR: I/O error\n");
+  CHECK(machine.run("ls vda:/dir") == 1);
+  CHECK(machine.out.ends_with("N\n"));
+  CHECK(machine.error == "ls: vda:/dir: I/O error\n");
+}
