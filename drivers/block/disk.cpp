@@ -103,7 +103,6 @@ void Disk::remove() {
     --open_count_;
   }
   options_.sectors = 0;
-  refusals_.fill(Status::Removed);
   removed_ = true;
   for (HwQueue* queue : tag_set_.hw_queues()) {
     queue->fail_waiting(*this, Status::Removed);

@@ -114,7 +114,6 @@ bool RequestBuilder::append(Request& request, Bio& bio, bool behind) {
       bio.plan_ == Bio::Plan::EndNow || !(behind || has_a_front) || !fits(request, bio)) {
     return false;
   }
-  bio.issued_bytes_ = bio.total_bytes_;
   request.bytes_ += bio.total_bytes_;
   if (behind) {
     request.last_bio_->next_in_request_ = &bio;
@@ -122,8 +121,7 @@ bool RequestBuilder::append(Request& request, Bio& bio, bool behind) {
   } else {
     bio.next_in_request_ = request.first_bio_;
     request.first_bio_ = &bio;
-    request.start_ = {};
-    request.sector_ = bio.sector;
+    request.sector_ = bio.sector;  // and start_ stays: the bio that was the first began there
   }
   return true;
 }

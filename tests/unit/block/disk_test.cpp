@@ -109,12 +109,17 @@ TEST_CASE("a segment without memory is refused and an empty one passed over") {
   null.segments[1].data = nullptr;
   submit_batch(disk.disk, null);
   CHECK(null.ended(Status::Unsupported));
+  TestBio only_null(Op::Write, 0, {512});
+  only_null.segments[0].data = nullptr;
+  submit_batch(disk.disk, only_null);
+  CHECK(only_null.ended(Status::Unsupported));
 }
 
 TEST_CASE("a bio of nothing ends well without the device") {
   TestDisk disk({.sectors = 64});
   CHECK(refused(disk, Op::Read, 64, {}) == Status::Ok);
   CHECK(refused(disk, Op::Write, 3, {0, 0}) == Status::Ok);
+  CHECK(refused(disk, Op::Write, 3, {0}) == Status::Ok);
   CHECK(refused(disk, Op::Read, 65, {}) == Status::OutOfRange);
   CHECK(disk.device.offers == 0);
 }

@@ -245,6 +245,27 @@ TEST_CASE("with nothing in flight a busy driver is asked again by the timer") {
   CHECK(ended(bios) == 2);
 }
 
+TEST_CASE("no tag is lost when a driver is busy while others come back") {
+  TestDisk disk({.sectors = 8192}, {.depth = 8});
+  const auto before = scattered_reads(5);
+  submit_all(disk.disk, before);
+  disk.device.complete_all();
+  disk.device.busy_next = 2;
+  TestBio held(Op::Read, 4000, {512});
+  submit_batch(disk.disk, held);
+  disk.world.advance_ns(1'000'000);
+  disk.world.settle();
+  disk.device.complete_all();
+  CHECK(held.ended(Status::Ok));
+  const auto after = scattered_reads(9);
+  submit_all(disk.disk, after);
+  CHECK(disk.device.started.size() == 8);
+  disk.device.complete_all();
+  disk.world.settle();
+  disk.device.complete_all();
+  CHECK(ended(after) == 9);
+}
+
 TEST_CASE("while something is in flight no timer is armed for a busy driver") {
   TestDisk disk;
   disk.device.room = 1;

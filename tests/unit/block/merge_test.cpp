@@ -49,6 +49,7 @@ TEST_CASE("a segment is cut at the most bytes of a segment") {
   CHECK(split(limits, {1536}) == Sizes{1536});
   CHECK(split(limits, {2048}) == Sizes{2048});
   CHECK(split(limits, {2560}) == Sizes{2048, 512});
+  CHECK(split({.max_segments = 2, .max_segment_bytes = 1023}, {1024}) == Sizes{1024});
 }
 
 TEST_CASE("a request is whole logical blocks although a block spans segments") {
@@ -105,6 +106,18 @@ TEST_CASE("a split bio ends when its last part does and with the failure of any"
   CHECK(bio.ends == 0);
   disk.device.complete();
   CHECK(bio.ended(Status::IoError));
+}
+
+TEST_CASE("a split bio that failed may be submitted again and succeed") {
+  TestDisk disk({.sectors = 64, .limits = {.max_bytes = 512}});
+  TestBio bio(Op::Read, 0, {1024});
+  submit_batch(disk.disk, bio);
+  disk.device.complete_all(Status::IoError);
+  CHECK(bio.ended(Status::IoError));
+  bio.ends = 0;
+  submit_batch(disk.disk, bio);
+  disk.device.complete_all();
+  CHECK(bio.ended(Status::Ok));
 }
 
 TEST_CASE("discards and zeroes are split by their range") {
@@ -234,6 +247,19 @@ TEST_CASE("the tail of a split bio merges with what follows it") {
   disk.device.complete(0);
   CHECK(a.ended(Status::Ok));
   disk.device.complete_all();
+}
+
+TEST_CASE("nothing merges in front of the tail of a split bio") {
+  TestDisk disk({.sectors = 64, .limits = {.max_bytes = 1536}});
+  TestBio a(Op::Write, 0, {2048});
+  TestBio b(Op::Write, 2, {512});  // ends where the tail begins, inside the head
+  a.fill(1);
+  b.fill(2);
+  submit_batch(disk.disk, a, b);
+  CHECK(request_bytes(disk.device) == Sizes{1536, 512, 512});
+  disk.device.complete_all();
+  const auto content = a.content();
+  CHECK(std::equal(content.begin() + 1536, content.end(), disk.device.memory.begin() + 1536));
 }
 
 TEST_CASE("a bad neighbour is not merged and ends alone") {

@@ -1,6 +1,8 @@
 // Open handles, and disks that go away, at rest and under load.
 #include <sluice/drivers/block/block_device.hpp>
 
+#include <sys/mman.h>
+
 #include "test_device.hpp"
 
 namespace sluice::test {
@@ -135,6 +137,44 @@ TEST_CASE("a removal gives the tag of a held back request to the next disk") {
   CHECK(stays.ended(Status::Ok));
 }
 
+TEST_CASE("a removal leaves what another disk has held back") {
+  TestDisk disk({.sectors = 64});
+  Disk other(*disk.tags, "vdb", {.sectors = 64});
+  TestBio stays(Op::Read, 8, {512});
+  disk.device.busy_next = 2;
+  other.submit(stays.bio);
+  disk.disk.remove();
+  CHECK(stays.ends == 0);
+  disk.world.advance_ns(1'000'000);
+  disk.world.settle();
+  disk.device.complete_all();
+  CHECK(stays.ended(Status::Ok));
+}
+
+TEST_CASE("a disk removed by another hart while its queue is gone over ends every bio once") {
+  TestDisk disk({.sectors = 64});
+  TestBio first(Op::Read, 0, {512});
+  TestBio second(Op::Read, 8, {512});
+  TestBio third(Op::Read, 16, {512});
+  disk.device.on_offer = [&] { disk.disk.remove(); };
+  SECTION("the driver takes what it was offered") {
+    submit_batch(disk.disk, first, second, third);
+    REQUIRE(disk.device.started.size() == 1);
+    CHECK(first.ends == 0);
+    disk.device.complete_all();
+    CHECK(first.ended(Status::Ok));
+  }
+  SECTION("the driver is too busy for it") {
+    disk.device.busy_next = 1;
+    submit_batch(disk.disk, first, second, third);
+    CHECK(disk.device.started.empty());
+    CHECK(first.ended(Status::Removed));
+  }
+  CHECK(second.ended(Status::Removed));
+  CHECK(third.ended(Status::Removed));
+  CHECK(disk.tags->in_flight() == 0);
+}
+
 TEST_CASE("bios that arrive in the end of a removed one end as removed") {
   TestDisk disk({.sectors = 64}, {.depth = 1});
   TestBio first(Op::Read, 0, {512});
@@ -203,6 +243,27 @@ TEST_CASE("the synchronous helpers carry data, ranges and failures") {
   CHECK(disk.device.seen.back().op == Op::Flush);
   CHECK(blk::discard(disk.disk, Sector(0), 512) == Status::Unsupported);
   CHECK(blk::read(disk.disk, Sector(63), data) == Status::OutOfRange);
+}
+
+TEST_CASE("a synchronous read of more than a segment can count goes on where it stopped") {
+  World world;
+  struct Note final : blk::QueueOps {
+    std::vector<u64> sectors;
+    blk::QueueResult queue_rq(blk::HwQueue&, Request& request, bool) override {
+      sectors.push_back(request.sector().value());
+      request.complete(Status::Ok);
+      return blk::QueueResult::Ok;
+    }
+  } ops;
+  const auto tags = std::move(*TagSet::create<int>(ops, {}));
+  Disk disk(*tags, "vda", {.sectors = 1 << 23, .limits = {.max_bytes = 1u << 31}});
+  // Address space without memory behind it: this driver touches none.
+  constexpr usize kBytes = (usize{1} << 30) + 512;
+  void* const space = mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(space != MAP_FAILED);
+  CHECK(blk::read(disk, Sector(8), {static_cast<std::byte*>(space), kBytes}) == Status::Ok);
+  munmap(space, kBytes);
+  CHECK(ops.sectors == std::vector<u64>{8, 8 + (1 << 21)});
 }
 
 }  // namespace

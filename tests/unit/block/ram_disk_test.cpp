@@ -52,6 +52,20 @@ TEST_CASE("pages appear at the first write and hold what was written among zeroe
   CHECK(all(bytes_of(ram->disk(), 16, 4096), 0x11));
 }
 
+TEST_CASE("a bio of several segments is carried out piece after piece") {
+  World world;
+  const auto ram = std::move(*RamDisk::create({.capacity_bytes = 1 << 20}));
+  TestBio write(Op::Write, 6, {700, 4000, 420});
+  write.fill(5);
+  submit_batch(ram->disk(), write);
+  CHECK(write.ended(Status::Ok));
+  CHECK(bytes_of(ram->disk(), 6, 5120) == write.content());
+  TestBio read(Op::Read, 6, {1, 5000, 119});
+  submit_batch(ram->disk(), read);
+  CHECK(read.ended(Status::Ok));
+  CHECK(read.content() == write.content());
+}
+
 TEST_CASE("a capacity that is no whole number of sectors is refused") {
   World world;
   CHECK(RamDisk::create({.capacity_bytes = 0}).error() == Errc::Invalid);

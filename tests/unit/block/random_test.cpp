@@ -40,6 +40,7 @@ class Run {
     CHECK(bios_.empty());
     CHECK(disk_.tags->in_flight() == 0);
     CHECK(disk_.device.memory == model_);
+    check_tags();
   }
 
  private:
@@ -146,6 +147,26 @@ class Run {
       disk_.world.advance_ns(2'000'000);
       disk_.world.settle();
       forget_ended();
+    }
+  }
+
+  // Each queue still has all its tags.
+  void check_tags() {
+    disk_.device.completes_inline = false;
+    disk_.device.busy_next = disk_.device.fail_next = 0;
+    disk_.device.room = ~0u;
+    for (u32 hart = 0; hart < shape_.hw_queues; ++hart) {
+      disk_.world.hart.index = hart;
+      std::vector<std::unique_ptr<TestBio>> bios;
+      for (u32 bio = 0; bio <= shape_.depth; ++bio) {
+        bios.push_back(std::make_unique<TestBio>(Op::Read, 0, std::vector<u32>{4096}));
+        disk_.disk.submit(bios.back()->bio);
+      }
+      CHECK(disk_.device.started.size() == shape_.depth);
+      while (bios.back()->ends == 0) {
+        disk_.device.complete_all();
+        disk_.world.settle();
+      }
     }
   }
 

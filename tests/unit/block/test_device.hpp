@@ -6,9 +6,11 @@
 #include <array>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include <sluice/drivers/block/disk.hpp>
@@ -56,10 +58,11 @@ class TestDevice final : public blk::QueueOps {
   unsigned busy_next = 0;  // so many offers are answered Busy
   unsigned fail_next = 0;  // so many are answered Failed
   bool completes_inline = false;
-  unsigned fail_init_at = ~0u;  // init_hctx of this queue fails
-  std::vector<u32> queues;      // those that are initialised
-  unsigned deepest = 0;         // nesting of queue_rq
-  std::set<Request*> untold;    // taken, and the device not yet told
+  std::function<void()> on_offer;  // called at the next offer, as if another hart did it meanwhile
+  unsigned fail_init_at = ~0u;     // init_hctx of this queue fails
+  std::vector<u32> queues;         // those that are initialised
+  unsigned deepest = 0;            // nesting of queue_rq
+  std::set<Request*> untold;       // taken, and the device not yet told
 
   Result<void> init_hctx(blk::HwQueue& queue) override {
     if (queue.index() == fail_init_at) {
@@ -75,6 +78,9 @@ class TestDevice final : public blk::QueueOps {
 
   blk::QueueResult queue_rq(blk::HwQueue& queue, Request& request, bool last) override {
     ++offers;
+    if (on_offer) {
+      std::exchange(on_offer, nullptr)();
+    }
     if (busy_next > 0 || started.size() >= room) {
       busy_next -= busy_next > 0 ? 1 : 0;
       return blk::QueueResult::Busy;
