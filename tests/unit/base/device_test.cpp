@@ -371,6 +371,24 @@ TEST_CASE("a bus releases its devices last bound first") {
   s.bus.remove_driver(s.driver);
 }
 
+TEST_CASE("a device that asks for an interrupt when bound is released before its controller") {
+  Setting s;
+  s.bus.add_driver(s.driver);
+  TestDevice line("uart-line"), controller("uart-controller");
+  line.irqs[0] = {1, 5};
+  line.irq_count = 1;
+  REQUIRE(s.bus.add_device(line));
+  REQUIRE(s.bus.add_device(controller));
+  REQUIRE(line.request_irq(0, [](void*) {}, nullptr));
+  CHECK(line.request_irq(1, [](void*) {}, nullptr).error() == Errc::OutOfRange);
+  CHECK(line.reason() == "");
+  s.journal.clear();
+  s.bus.release_all();
+  CHECK(s.journal == Journal{"remove uart-line", "remove uart-controller"});
+  CHECK_FALSE(s.world.controller.enabled(5));
+  s.bus.remove_driver(s.driver);
+}
+
 TEST_CASE("registers are mapped from the device's resources, and what is not there is refused") {
   Setting s;
   struct Registers final : MmioRegion {

@@ -223,6 +223,17 @@ TEST_CASE("uart: more input than there is room for waits in the line and is not 
   CHECK(read == text);
 }
 
+TEST_CASE("uart: a full buffer stops the interrupt until a byte is read") {
+  Setting s;
+  console::device()->enable_input();
+  s.type(pattern(300));
+  s.interrupt();
+  CHECK(s.uart.interrupt_enable == 0);
+  CHECK_FALSE(s.uart.line.empty());
+  CHECK(console::device()->read() == 'a');
+  CHECK(s.uart.interrupt_enable == 1);
+}
+
 TEST_CASE("uart: typed-ahead input is there when it is wanted") {
   Setting s;
   s.type("early");
