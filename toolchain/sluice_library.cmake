@@ -25,7 +25,7 @@ endif()
 
 if(SLUICE_BARE_METAL)
   target_compile_options(sluice_flags INTERFACE
-    -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fno-pic -fno-omit-frame-pointer
+    -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fbuiltin -fno-pic -fno-omit-frame-pointer
     $<$<CONFIG:Release>:-flto=auto> -ffunction-sections
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables>)
   target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto=auto> $<$<CONFIG:Release>:-O2>)
