@@ -155,6 +155,9 @@ void power_off(u32 status) {
   BufferSink sink(text);
   format_to<u32>(sink, "{}", status);
   console::write(console::Stream::Exit, sink.text());
+  if (console::device() != nullptr) {
+    console::device()->drain();
+  }
   if (power::device() != nullptr) {
     power::device()->off(status);
     // It happens a moment later, and until then what the firmware does would win, with status 0.

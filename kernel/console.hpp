@@ -17,6 +17,8 @@ enum class Stream : char { Output = 'o', Error = 'e', Exit = 'x' };
 class Device {
  public:
   virtual void write(std::string_view bytes) = 0;
+  // Returns once what was written has left the machine: before it is switched off.
+  virtual void drain() {}
   // The next byte of input, or −1 where there is none now.
   virtual int read() = 0;
   // From now on wait_until() is woken when input arrives, where the line can do that.

@@ -37,6 +37,7 @@ constexpr u8 kDivisorLatch = 0x80;      // LCR
 constexpr u8 kModemReady = 0x0b;        // MCR: DTR, RTS, and OUT2, which lets interrupts through
 constexpr u8 kDataReady = 0x01;         // LSR
 constexpr u8 kTransmitEmpty = 0x20;     // LSR: the whole FIFO may be filled
+constexpr u8 kTransmitterIdle = 0x40;   // LSR: nothing is left in the FIFO or behind it
 
 constexpr usize kFifoBytes = 16;
 constexpr u32 kMaxReceived = 64;  // of one interrupt
@@ -55,6 +56,7 @@ class Uart final : public console::Device {
   void set_up();
   void quiet();
   void write(std::string_view bytes) override;
+  void drain() override;
   int read() override;
   void enable_input() override;
 
@@ -136,6 +138,14 @@ void Uart::write(std::string_view bytes) {
       return;
     }
     bytes.remove_prefix(written);
+  }
+}
+
+void Uart::drain() {
+  for (u32 polls = 0; !stuck_ && polls < max_polls_; ++polls) {
+    if ((get(kLineStatus) & kTransmitterIdle) != 0) {
+      return;
+    }
   }
 }
 

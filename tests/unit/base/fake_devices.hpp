@@ -127,6 +127,8 @@ class FakeUart final : public FakeRegisters {
   u8 modem_control = 0;
   u8 interrupt_enable = 0xff;
 
+  // Would nothing be lost if the machine were switched off now?
+  bool all_sent() const { return held_ == 0 && !shifting_; }
   // The level of the interrupt line.
   bool interrupt() const {
     return (interrupt_enable & 1) != 0 && !line.empty() && (modem_control & 8) != 0;
@@ -165,10 +167,13 @@ class FakeUart final : public FakeRegisters {
         return line_control;
       case 5:
         ++status_reads;
-        if (held_ > 0 && drains && ++polls_ >= polls_to_drain) {
+        if (held_ == 0) {
+          shifting_ = false;  // the last byte leaves a while after the FIFO is empty
+        } else if (drains && ++polls_ >= polls_to_drain) {
           held_ = 0;
         }
-        return static_cast<u8>((held_ == 0 ? 0x60 : 0) | (line.empty() ? 0 : 1));
+        return static_cast<u8>((held_ == 0 ? 0x20 : 0) | (all_sent() ? 0x40 : 0) |
+                               (line.empty() ? 0 : 1));
       default:
         return wrong<u8>("a register that nobody needs", offset);
     }
@@ -181,6 +186,7 @@ class FakeUart final : public FakeRegisters {
           return;
         }
         ++held_;
+        shifting_ = true;
         polls_ = 0;
         sent.push_back(static_cast<char>(value));
         return;
@@ -204,7 +210,8 @@ class FakeUart final : public FakeRegisters {
   u32 shift_;
   u32 width_;
   bool fifo_on_ = false;
-  u32 held_ = 0;
+  u32 held_ = 0;  // in the FIFO
+  bool shifting_ = false;
   u32 polls_ = 0;
 };
 

@@ -165,6 +165,19 @@ TEST_CASE(
   CHECK(s.uart.overruns == 0);
 }
 
+TEST_CASE("uart: after a drain nothing is left on its way, and a stuck line ends it") {
+  Setting s({.polls = 50});
+  console::device()->write(pattern(16));
+  CHECK_FALSE(s.uart.all_sent());
+  console::device()->drain();
+  CHECK(s.uart.all_sent());
+  console::device()->write("more");
+  s.uart.drains = false;
+  s.uart.status_reads = 0;
+  console::device()->drain();
+  CHECK(s.uart.status_reads == 50);
+}
+
 TEST_CASE("uart: the console is the line that stdout-path names, options and aliases included") {
   for (const char* path :
        {"/serial@20000000", "/serial@20000000:115200n8", "serial1", "serial1:9600"}) {
