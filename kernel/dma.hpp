@@ -60,6 +60,19 @@ inline Result<Mapping> map(std::byte* data, u32 bytes, Direction direction, u64 
   return Mapping{TRY(port::dma_map(data, bytes, direction, mask)), data, bytes, direction};
 }
 
+// The same in place, for those who do it for every request: `mapping` is written only where it succeeds.
+inline Result<void> map_into(Mapping& mapping, std::byte* data, u32 bytes, Direction direction, u64 mask) {
+  const Result<BusAddr> bus = port::dma_map(data, bytes, direction, mask);
+  if (!bus) [[unlikely]] {
+    return fail(bus.error());
+  }
+  mapping.bus = *bus;
+  mapping.data = data;
+  mapping.bytes = bytes;
+  mapping.direction = direction;
+  return {};
+}
+
 // Takes it back: from now on the caller may read what the device wrote. Any context.
 inline void unmap(const Mapping& mapping) {
   port::dma_unmap(mapping.bus, mapping.data, mapping.bytes, mapping.direction);

@@ -83,7 +83,7 @@ Result<void> BlockDisk::choose_shape(const BlockConfig& config) {
 Result<void> BlockDisk::make_slots() {
   const u32 count = depth_ + 1;  // the last is for read_id()
   const usize table_bytes = indirect_ ? Table::bytes(max_segments_ + kEndPieces) : 0;
-  slot_bytes_ = static_cast<u32>(sizeof(Slot) + table_bytes);
+  slot_bytes_ = sizeof(Slot) + table_bytes;
   dma_mask_ = device_.transport().dma_mask();
   slots_ = TRY(
       DmaBuffer::allocate(slot_offset(count) + sizeof(Slot), alignof(std::max_align_t), dma_mask_));
@@ -157,28 +157,31 @@ void BlockDisk::fail_in_flight(blk::Status status) {
 
 // --- The disk's own name -------------------------------------------------------------------------
 
+// A request of the driver's own, in the slot behind those of the tags. False: the ring is full.
+bool BlockDisk::ask_for_id() {
+  const u32 token = depth_;
+  const usize at = slots_.bytes().size() - block::kIdBytes;
+  std::array<dma::Mapping, 1 + kEndPieces> pieces;
+  pieces[1] = {slots_.bus(at), id_bytes().data(), block::kIdBytes, dma::Direction::FromDevice};
+  slot(token).fill(block::kTypeGetId, 0);
+  const LockGuard guard(lock_);
+  if (indirect_) {
+    ring_->add_table(token, slot(token).table(), std::span(pieces).subspan(1, 1));
+  } else if (!add_chain(token, pieces)) {
+    return false;
+  }
+  tell_device();
+  return true;
+}
+
 Result<BlockDriver::DiskId> BlockDisk::read_id() {
   u32 idle = kIdle;
   if (!id_state_.compare_exchange_strong(idle, kAsked)) {
     return fail(Errc::Busy);
   }
-  const u32 token = depth_;
-  slot(token).header = {block::kTypeGetId, 0, 0};
-  slot(token).status = kNoStatus;
-  std::array<dma::Mapping, 1 + kEndPieces> pieces;
-  const usize at = slots_.bytes().size() - block::kIdBytes;
-  pieces[1] = {slots_.bus(at), id_bytes().data(), block::kIdBytes, dma::Direction::FromDevice};
-  bool notify = false;
-  {
-    const LockGuard guard(lock_);
-    if (!device_.live() || !add_to_ring(token, pieces)) {
-      id_state_.store(kIdle);
-      return fail(Errc::Busy);
-    }
-    notify = ring_->publish();
-  }
-  if (notify) {
-    ring_->notify();
+  if (!device_.live() || !ask_for_id()) {
+    id_state_.store(kIdle);
+    return fail(Errc::Busy);
   }
   bool late = false;
   Timer timeout([](void* flag) { *static_cast<bool*>(flag) = true; }, &late);
@@ -193,7 +196,7 @@ Result<BlockDriver::DiskId> BlockDisk::read_id() {
   if (id_state_.load() == kFailed) {
     return fail(Errc::Io);
   }
-  const u8 status = slot(token).status;
+  const u8 status = slot(depth_).status;
   BlockDriver::DiskId id;
   std::memcpy(id.bytes.data(), id_bytes().data(), id.bytes.size());
   id_state_.store(kIdle);

@@ -43,7 +43,7 @@ class BlockDisk final : public blk::QueueOps {
   void config_changed();
   // The device was given up: what is in flight, and all that comes, ends with IoError. Work.
   void failed();
-  // BlockDriver::read_id. Task.
+  // BlockDriver::read_id. Task, while no other hart submits to the disk.
   Result<BlockDriver::DiskId> read_id();
 
   // --- QueueOps ---
@@ -60,6 +60,12 @@ class BlockDisk final : public blk::QueueOps {
     block::Header header;  // read by the device
     u8 status;             // written by the device
     u8 unused[15];
+    void fill(u32 type, u64 sector) {
+      header.type = type;
+      header.sector = sector;
+      status = kNoStatus;
+    }
+    std::byte* table() { return reinterpret_cast<std::byte*>(this + 1); }
   };
   static_assert(sizeof(Slot) == 32);
 
@@ -78,28 +84,29 @@ class BlockDisk final : public blk::QueueOps {
   Result<void> choose_shape(const BlockConfig& config);
   Result<void> make_slots();
 
-  usize slot_offset(u32 token) const { return usize{token} * slot_bytes_; }
+  usize slot_offset(u32 token) const { return token * slot_bytes_; }
   Slot& slot(u32 token) const {
     return *reinterpret_cast<Slot*>(slots_.bytes().data() + slot_offset(token));
-  }
-  std::byte* table_of(u32 token) const {
-    return slots_.bytes().data() + slot_offset(token) + sizeof(Slot);
   }
   std::span<std::byte> id_bytes() const { return slots_.bytes().last(block::kIdBytes); }
   dma::Mapping header_piece(u32 token) const;
   dma::Mapping status_piece(u32 token) const;
 
   blk::QueueResult map_data(const blk::Request& request, Payload& payload);
-  blk::QueueResult cannot_map(Payload& payload, const blk::Segment& segment, Errc error);
+  blk::QueueResult map_segments(const blk::Request& request, Payload& payload);
+  blk::QueueResult cannot_map(Payload& payload, u32 mapped, const blk::Segment& segment,
+                              Errc error);
   static void unmap_data(Payload& payload);
-  bool add_to_ring(u32 token, std::span<dma::Mapping> pieces);
-  blk::QueueResult not_added(Payload& payload);
+  blk::QueueResult queue_chain(blk::Request& request, Payload& payload, bool last);
+  bool add_chain(u32 token, std::span<dma::Mapping> pieces);
+  void tell_device();
 
   enum class Why : u8 { Interrupt, Deadline, Poll };
   unsigned reap(Why why);
   bool ask_for_interrupt(Why why);
   void finish(u32 token);
   void finish_id();
+  bool ask_for_id();
   blk::Status failure(u8 status, const blk::Request& request);
   void fail_in_flight(blk::Status status);
 
@@ -107,9 +114,9 @@ class BlockDisk final : public blk::QueueOps {
   Virtqueue* ring_ = nullptr;
   bool indirect_ = false;
   bool told_of_error_ = false;
-  SpinLock lock_;  // protects the ring, between submission and completion
+  SpinLock lock_;  // protects the ring among those who complete, and with chains from submission
   u32 depth_ = 0;
-  u32 slot_bytes_ = 0;
+  usize slot_bytes_ = 0;
   u32 max_segments_ = 0;
   u64 dma_mask_ = 0;
   DmaBuffer slots_;

@@ -25,6 +25,12 @@ dma::Mapping BlockDisk::status_piece(u32 token) const {
           dma::Direction::FromDevice};
 }
 
+static_assert(static_cast<u32>(blk::Op::Read) == block::kTypeIn &&
+              static_cast<u32>(blk::Op::Write) == block::kTypeOut &&
+              blk::Op::Discard > blk::Op::Flush && blk::Op::WriteZeroes > blk::Op::Flush);
+
+// The request layer calls it from one place at a time; with tables, that is all that the ring asks
+// for.
 blk::QueueResult BlockDisk::queue_rq(blk::HwQueue&, blk::Request& request, bool last) {
   const blk::Op op = request.op();
   if (!device_.live() || op > blk::Op::Flush) [[unlikely]] {
@@ -37,73 +43,104 @@ blk::QueueResult BlockDisk::queue_rq(blk::HwQueue&, blk::Request& request, bool 
   }
   const u32 token = request.tag();
   Slot& own = slot(token);
-  own.header.type = op == blk::Op::Flush ? block::kTypeFlush : static_cast<u32>(op);
-  own.header.sector = op == blk::Op::Flush ? 0 : request.sector().value();
-  own.status = kNoStatus;
+  if (op == blk::Op::Flush) [[unlikely]] {
+    own.fill(block::kTypeFlush, 0);
+  } else {
+    own.fill(static_cast<u32>(op), request.sector().value());
+  }
+  if (!indirect_) {
+    return queue_chain(request, payload, last);
+  }
+  issued_[token] = &request;
+  ring_->add_table(token, own.table(), payload.data());
+  if (last) {
+    tell_device();
+  }
+  return blk::QueueResult::Ok;
+}
+
+blk::QueueResult BlockDisk::queue_chain(blk::Request& request, Payload& payload, bool last) {
   bool added;
   bool notify;
   {
     const LockGuard guard(lock_);
-    added = add_to_ring(token, payload.all());
-    if (added) [[likely]] {
-      issued_[token] = &request;
+    added = add_chain(request.tag(), payload.all());
+    if (added) {
+      issued_[request.tag()] = &request;
     }
     notify = (last || !added) && ring_->publish();
   }
   if (notify) {
     ring_->notify();
   }
-  return added ? blk::QueueResult::Ok : not_added(payload);
+  if (added) {
+    return blk::QueueResult::Ok;
+  }
+  unmap_data(payload);
+  return ring_->broken() ? blk::QueueResult::Failed : blk::QueueResult::Busy;
 }
 
-static_assert(static_cast<u32>(blk::Op::Read) == block::kTypeIn &&
-              static_cast<u32>(blk::Op::Write) == block::kTypeOut &&
-              blk::Op::Discard > blk::Op::Flush && blk::Op::WriteZeroes > blk::Op::Flush);
+// `pieces` has the data in place, between room for header and status.
+bool BlockDisk::add_chain(u32 token, std::span<dma::Mapping> pieces) {
+  pieces.front() = header_piece(token);
+  pieces.back() = status_piece(token);
+  return ring_->add(pieces, token);
+}
 
 void BlockDisk::commit_rqs(blk::HwQueue&) {
-  bool notify = false;
-  if (device_.live()) {
-    const LockGuard guard(lock_);
-    notify = ring_->publish();
+  if (!device_.live()) {
+    return;
   }
-  if (notify) {
+  if (indirect_) {
+    tell_device();
+    return;
+  }
+  const LockGuard guard(lock_);
+  tell_device();
+}
+
+void BlockDisk::tell_device() {
+  if (ring_->publish()) {
     ring_->notify();
   }
 }
 
-// All of the request's memory, or none of it.
-inline blk::QueueResult BlockDisk::map_data(const blk::Request& request, Payload& payload) {
+// All of the request's memory, or none of it. Nearly always it is one segment.
+[[gnu::always_inline]] inline blk::QueueResult BlockDisk::map_data(const blk::Request& request,
+                                                                   Payload& payload) {
+  payload.segments = request.segment_count();
+  if (payload.segments != 1) [[unlikely]] {
+    return map_segments(request, payload);
+  }
   const dma::Direction direction =
       request.op() == blk::Op::Read ? dma::Direction::FromDevice : dma::Direction::ToDevice;
-  payload.segments = 0;
-  const u32 count = request.segment_count();
-  SLUICE_ASSERT(count <= max_segments_);
-  if (count == 0) {
-    return blk::QueueResult::Ok;
-  }
-  auto at = request.segments().begin();
-  while (true) {
-    const blk::Segment segment = *at;
-    const Result<dma::Mapping> mapping =
-        dma::map(segment.data, segment.bytes, direction, dma_mask_);
-    if (!mapping) [[unlikely]] {
-      return cannot_map(payload, segment, mapping.error());
-    }
-    // Field by field: a copy of the whole would be a call of memcpy.
-    dma::Mapping& piece = payload.pieces[++payload.segments];
-    piece.bus = mapping->bus;
-    piece.data = mapping->data;
-    piece.bytes = mapping->bytes;
-    piece.direction = mapping->direction;
-    if (payload.segments == count) {
-      return blk::QueueResult::Ok;
-    }
-    ++at;
-  }
+  const blk::Segment segment = *request.segments().begin();
+  const Result<void> mapped =
+      dma::map_into(payload.data()[0], segment.data, segment.bytes, direction, dma_mask_);
+  return mapped ? blk::QueueResult::Ok : cannot_map(payload, 0, segment, mapped.error());
 }
 
-[[gnu::cold]] blk::QueueResult BlockDisk::cannot_map(Payload& payload, const blk::Segment& segment,
-                                                     Errc error) {
+[[gnu::noinline]] blk::QueueResult BlockDisk::map_segments(const blk::Request& request,
+                                                           Payload& payload) {
+  SLUICE_ASSERT(payload.segments <= max_segments_);
+  const dma::Direction direction =
+      request.op() == blk::Op::Read ? dma::Direction::FromDevice : dma::Direction::ToDevice;
+  u32 mapped = 0;
+  for (const blk::Segment segment : request.segments()) {
+    const Result<void> result =
+        dma::map_into(payload.data()[mapped], segment.data, segment.bytes, direction, dma_mask_);
+    if (!result) [[unlikely]] {
+      return cannot_map(payload, mapped, segment, result.error());
+    }
+    ++mapped;
+  }
+  SLUICE_ASSERT(mapped == payload.segments);
+  return blk::QueueResult::Ok;
+}
+
+[[gnu::cold]] blk::QueueResult BlockDisk::cannot_map(Payload& payload, u32 mapped,
+                                                     const blk::Segment& segment, Errc error) {
+  payload.segments = mapped;
   unmap_data(payload);
   if (error == Errc::NoMemory) {
     return blk::QueueResult::Busy;
@@ -113,26 +150,11 @@ inline blk::QueueResult BlockDisk::map_data(const blk::Request& request, Payload
   return blk::QueueResult::Failed;
 }
 
-[[gnu::cold]] blk::QueueResult BlockDisk::not_added(Payload& payload) {
-  unmap_data(payload);
-  return ring_->broken() ? blk::QueueResult::Failed : blk::QueueResult::Busy;
-}
-
 void BlockDisk::unmap_data(Payload& payload) {
   for (const dma::Mapping& mapping : payload.data()) {
     dma::unmap(mapping);
   }
   payload.segments = 0;
-}
-
-// `pieces` has the data in place, between room for header and status.
-bool BlockDisk::add_to_ring(u32 token, std::span<dma::Mapping> pieces) {
-  if (indirect_) [[likely]] {
-    return ring_->add_table(token, table_of(token), pieces.subspan(1, pieces.size() - 2));
-  }
-  pieces.front() = header_piece(token);
-  pieces.back() = status_piece(token);
-  return ring_->add(pieces, token);
 }
 
 // --- Back ----------------------------------------------------------------------------------------

@@ -40,14 +40,22 @@ T* objects_at(const DmaBuffer& memory, u32 offset, u32 count) {
 constexpr u16 kLastInTable = 1;    // where a table's last piece stands,
 constexpr u16 kMiddleInTable = 2;  // and from where on the middle does
 
+static_assert(static_cast<u32>(dma::Direction::ToDevice) == 0 &&
+              static_cast<u32>(dma::Direction::FromDevice) == 1);
+
 constexpr bool device_writes(const dma::Mapping& piece) {
   return piece.direction == dma::Direction::FromDevice;
+}
+// How much of it the device writes; without a branch, as it is asked for each piece.
+constexpr u32 writable_part(const dma::Mapping& piece) {
+  return piece.bytes & -static_cast<u32>(piece.direction);
 }
 
 void describe(Descriptor& descriptor, const dma::Mapping& piece, u16 flags, u16 next) {
   descriptor.addr = piece.bus.value();
   descriptor.len = piece.bytes;
-  descriptor.flags = static_cast<u16>(flags | (device_writes(piece) ? Descriptor::kWrite : 0));
+  descriptor.flags =
+      static_cast<u16>(flags | static_cast<u32>(piece.direction) * Descriptor::kWrite);
   descriptor.next = next;
 }
 
@@ -124,7 +132,7 @@ bool SplitQueue::add(std::span<const dma::Mapping> pieces, u32 token) {
     last = here;
     here = shadow_[here].next;
     describe(descriptors_[last], piece, Descriptor::kNext, here);
-    writable_bytes += device_writes(piece) ? piece.bytes : 0;
+    writable_bytes += writable_part(piece);
   }
   descriptors_[last].flags = device_writes(pieces.back()) ? Descriptor::kWrite : u16{0};
   const u16 count = static_cast<u16>(pieces.size());
@@ -133,7 +141,7 @@ bool SplitQueue::add(std::span<const dma::Mapping> pieces, u32 token) {
   Shadow& shadow = shadow_[head];
   shadow.token = static_cast<u16>(token);
   shadow.last = last;
-  make_available(shadow, count, writable_bytes);
+  make_available(head, count, writable_bytes);
   return true;
 }
 
@@ -151,44 +159,43 @@ void SplitQueue::prepare_table(u32 token, const Table& table, const dma::Mapping
   table_end_bytes_ = last.bytes;
 }
 
-bool SplitQueue::add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) {
-  SLUICE_ASSERT(tables_ && token <= mask_ && shadow_[token].count == 0);
-  if (broken()) [[unlikely]] {
-    return false;
-  }
+void SplitQueue::add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) {
+  const usize head = token;
+  SLUICE_ASSERT(head <= mask_ && shadow_[head].count == 0);
   auto* const descriptors = reinterpret_cast<Descriptor*>(table);
-  Descriptor* before = descriptors;
   u32 writable_bytes = table_end_bytes_;
-  u32 at = kMiddleInTable;
+  usize at = kMiddleInTable;
   for (const dma::Mapping& piece : middle) {
-    before->next = static_cast<u16>(at);
-    before = &descriptors[at];
-    describe(*before, piece, Descriptor::kNext, 0);
-    writable_bytes += device_writes(piece) ? piece.bytes : 0;
+    describe(descriptors[at], piece, Descriptor::kNext, static_cast<u16>(at + 1));
+    writable_bytes += writable_part(piece);
     ++at;
   }
   // The last piece stands in front of the middle, where it need not be written again.
-  before->next = kLastInTable;
-  descriptors_[token].len = static_cast<u32>(at * sizeof(Descriptor));
-  make_available(shadow_[token], 1, writable_bytes);
-  return true;
+  const usize pieces = kMiddleInTable + middle.size();
+  descriptors[0].next = middle.empty() ? kLastInTable : kMiddleInTable;
+  descriptors[middle.empty() ? 0 : pieces - 1].next = kLastInTable;
+  descriptors_[head].len = static_cast<u32>(pieces * sizeof(Descriptor));
+  make_available(head, 1, writable_bytes);
 }
 
-void SplitQueue::make_available(Shadow& head, u16 count, u32 writable_bytes) {
-  head.writable_bytes = writable_bytes;
-  head.count = count;
-  head.position = added_;
-  available_ring_[added_ & mask_] = static_cast<u16>(&head - shadow_.get());
-  ++added_;
+inline void SplitQueue::make_available(usize head, u16 count, u32 writable_bytes) {
+  const u32 position = added_.load(std::memory_order_relaxed);
+  Shadow& shadow = shadow_[head];
+  shadow.writable_bytes = writable_bytes;
+  shadow.position = position;
+  shadow.count = count;
+  available_ring_[usize{position} & mask_] = static_cast<u16>(head);
+  added_.store(position + 1, std::memory_order_relaxed);
 }
 
 bool SplitQueue::publish() {
-  if (added_ == published_) {
+  const u32 added = added_.load(std::memory_order_relaxed);
+  const u32 count = added - published_.load(std::memory_order_relaxed);
+  if (count == 0) {
     return false;
   }
-  const u32 count = added_ - published_;
-  const u16 index = static_cast<u16>(added_);
-  published_ = added_;
+  const u16 index = static_cast<u16>(added);
+  published_.store(added, std::memory_order_release);
   order_before_publish();
   write_shared(available_->idx, index);
   order_before_recheck();
@@ -210,16 +217,19 @@ u32 SplitQueue::take_used(std::span<Used> used) {
     return 0;
   }
   if (waiting > in_flight()) [[unlikely]] {
-    report("used index", index, "is beyond what was made available");
+    mark_broken();
+    log::error(
+        "{}: queue {} is broken: the used index is {}, {} beyond what was taken, with {} in flight",
+        name_, Virtqueue::index(), index, waiting, in_flight());
     return 0;
   }
   order_after_index();
   const u32 count = std::min<u32>(waiting, static_cast<u32>(used.size()));
-  for (u32 i = 0; i < count; ++i) {
-    const UsedElement& element = used_ring_[last_used_ & mask_];
-    used[i] = {read_shared(element.id), read_shared(element.len)};
-    if (!take_one(used[i])) [[unlikely]] {
-      return i;
+  for (Used& out : used.first(count)) {
+    const UsedElement& element = used_ring_[usize{last_used_} & mask_];
+    out = {read_shared(element.id), read_shared(element.len)};
+    if (!take_one(out)) [[unlikely]] {
+      return static_cast<u32>(&out - used.data());
     }
     ++last_used_;
   }
@@ -227,23 +237,20 @@ u32 SplitQueue::take_used(std::span<Used> used) {
 }
 
 // `element` as the device wrote it, and then with the buffer's token.
-bool SplitQueue::take_one(Used& element) {
-  const u32 id = element.token;
+inline bool SplitQueue::take_one(Used& element) {
+  const usize id = element.token;
   if (id > mask_) [[unlikely]] {
-    report("a used element names descriptor", id, "which is beyond the ring");
-    return false;
+    return report_element(element, "is beyond the ring");
   }
   Shadow& shadow = shadow_[id];
-  const bool unpublished = shadow.position - published_ < added_ - published_;
-  if (shadow.count == 0 || unpublished) [[unlikely]] {
-    report("a used element names descriptor", id, "which starts no buffer in flight");
-    return false;
+  const u32 published = published_.load(std::memory_order_relaxed);
+  const u32 hidden = added_.load(std::memory_order_relaxed) - published;
+  if (shadow.count == 0 || shadow.position - published < hidden) [[unlikely]] {
+    return report_element(element, "starts no buffer in flight");
   }
   if (element.bytes > shadow.writable_bytes) [[unlikely]] {
     if (options_.check_length) {
-      report("a used element tells of", element.bytes,
-             "bytes, more than the device was lent to write");
-      return false;
+      return report_element(element, "starts a buffer of less to write");
     }
     element.bytes = shadow.writable_bytes;
   }
@@ -258,9 +265,11 @@ bool SplitQueue::take_one(Used& element) {
   return true;
 }
 
-[[gnu::cold]] void SplitQueue::report(std::string_view before, u32 value, std::string_view after) {
+[[gnu::cold]] bool SplitQueue::report_element(const Used& element, const char* complaint) {
   mark_broken();
-  log::error("{}: queue {} is broken: {} {} {}", name_, index(), before, value, after);
+  log::error("{}: queue {} is broken: a used element tells of {} bytes in descriptor {}, which {}",
+             name_, index(), element.bytes, element.token, complaint);
+  return false;
 }
 
 // --- Interrupts, 2.7.7 ---------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 // and elements are read, once each, and believed only where the shadow agrees.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string_view>
 
@@ -33,10 +34,10 @@ class SplitQueue final : public Virtqueue {
   bool add(std::span<const dma::Mapping> pieces, u32 token) override;
   void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
                      const dma::Mapping& last) override;
-  bool add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) override;
+  void add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) override;
   bool publish() override;
   u32 take_used(std::span<Used> used) override;
-  u32 in_flight() const override { return published_ - last_used_; }
+  u32 in_flight() const override { return published_.load(std::memory_order_acquire) - last_used_; }
   u32 free_descriptors() const override { return free_count_; }
   void disable_interrupts() override;
   bool enable_interrupts(u32 skip) override;
@@ -55,9 +56,9 @@ class SplitQueue final : public Virtqueue {
 
   SplitQueue(Transport& transport, u32 index, u32 size, Options options, std::string_view name,
              DmaBuffer memory, std::unique_ptr<Shadow[]> shadow);
-  void make_available(Shadow& head, u16 count, u32 writable_bytes);
+  void make_available(usize head, u16 count, u32 writable_bytes);
   bool take_one(Used& element);
-  void report(std::string_view before, u32 value, std::string_view after);
+  bool report_element(const Used& element, const char* complaint);
 
   Options options_;
   bool tables_ = false;      // used with tables: descriptor n is token n's for ever
@@ -65,9 +66,9 @@ class SplitQueue final : public Virtqueue {
   u16 mask_;                 // size − 1
   u16 free_head_ = 0;        // valid where free_count_ > 0
   u16 free_count_;
-  u32 added_ = 0;      // chains, of which the next publish() shows the last
-  u32 published_ = 0;  // chains that the device sees; the index is the lower 16 bits
-  u32 last_used_ = 0;  // elements that were taken
+  std::atomic<u32> added_{0};      // chains, of which the next publish() shows the last
+  std::atomic<u32> published_{0};  // chains that the device sees: its index is the lower half
+  u32 last_used_ = 0;              // elements that were taken
   split::Descriptor* descriptors_;
   split::RingHeader* available_;
   le16* available_ring_;  // followed by used_event

@@ -1,11 +1,15 @@
 // Virtqueue: the ring through which a driver lends buffers to a device and gets them back, whatever
-// its layout. Used by drivers, which get theirs from virtio::Device; implemented by SplitQueue.
+// its layout.
+// Used by drivers, which get theirs from virtio::Device; implemented by SplitQueue. Any context.
 // Reference: virtio 1.2, 2.6.
 //
 // Order of calls: add buffers (all of one or nothing), publish() once for a batch and notify()
 // where it says so; later take_used(), and enable_interrupts() before going away, which says
-// whether something came in between. No call locks: the driver calls add…, publish, take_used and
-// …_interrupts under one lock of its own. Any context.
+// whether something came in between.
+//
+// No call locks. Whoever adds and publishes does so from one place at a time, and so does whoever
+// takes and enables; the two may be different harts where the queue is used with tables, and must
+// exclude each other otherwise.
 #pragma once
 
 #include <span>
@@ -57,10 +61,9 @@ class Virtqueue {
   virtual void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
                              const dma::Mapping& last) = 0;
   // Adds the buffer of `token`: its table's first piece, `middle`, and the last. `table` is the
-  // table's memory, the queue's until the buffer comes back; the token is in no buffer now. False:
-  // the queue is broken.
-  [[nodiscard]] virtual bool add_table(u32 token, std::byte* table,
-                                       std::span<const dma::Mapping> middle) = 0;
+  // table's memory, the queue's until the buffer comes back; that the token is in no buffer now is
+  // an assertion.
+  virtual void add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) = 0;
 
   // Shows the device what was added. True: it wants to be notified.
   [[nodiscard]] virtual bool publish() = 0;

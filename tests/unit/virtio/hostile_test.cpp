@@ -68,43 +68,44 @@ TEST_CASE("A used ring that lies takes the device out of service") {
     used.element(0, 16, 1);
     used.index(1);
     used.interrupt();
-    check_out_of_service(machine, ios, "names descriptor 16 which is beyond the ring");
+    check_out_of_service(machine, ios, "descriptor 16, which is beyond the ring");
   }
   SECTION("a descriptor far beyond the ring") {
     used.element(0, 0xffff'ffff, 1);
     used.index(1);
     used.interrupt();
-    check_out_of_service(machine, ios, "names descriptor 4294967295 which is beyond the ring");
+    check_out_of_service(machine, ios, "descriptor 4294967295, which is beyond the ring");
   }
   SECTION("a descriptor that was never made available") {
     used.element(0, 15, 1);
     used.index(1);
     used.interrupt();
-    check_out_of_service(machine, ios, "names descriptor 15 which starts no buffer in flight");
+    check_out_of_service(machine, ios, "descriptor 15, which starts no buffer in flight");
   }
   SECTION("the same buffer twice") {
     used.element(0, 0, 1);
     used.element(1, 0, 1);
     used.index(2);
     used.interrupt();
-    check_out_of_service(machine, ios, "names descriptor 0 which starts no buffer in flight");
+    check_out_of_service(machine, ios, "descriptor 0, which starts no buffer in flight");
   }
   SECTION("an index that jumps ahead") {
     used.index(5);
     used.interrupt();
-    check_out_of_service(machine, ios, "used index 5 is beyond what was made available");
+    check_out_of_service(machine, ios, "the used index is 5, 5 beyond");
   }
   SECTION("an index that goes back") {
     used.index(0xffff);
     used.interrupt();
-    check_out_of_service(machine, ios, "used index 65535 is beyond what was made available");
+    check_out_of_service(machine, ios, "the used index is 65535, 65535 beyond");
   }
   if (variant.version == 2) {
     SECTION("more bytes than it was lent") {
       used.element(0, 0, 514);
       used.index(1);
       used.interrupt();
-      check_out_of_service(machine, ios, "tells of 514 bytes, more than the device was lent");
+      check_out_of_service(machine, ios,
+                           "tells of 514 bytes in descriptor 0, which starts a buffer of less");
     }
   }
 }
@@ -121,7 +122,7 @@ TEST_CASE("The middle of a chain is no buffer") {
   used.element(0, 1, 1);
   used.index(1);
   used.interrupt();
-  check_out_of_service(machine, ios, "names descriptor 1 which starts no buffer in flight");
+  check_out_of_service(machine, ios, "descriptor 1, which starts no buffer in flight");
 }
 
 TEST_CASE("A legacy device may get the used length wrong") {
