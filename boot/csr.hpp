@@ -6,14 +6,14 @@
 
 namespace sluice::csr {
 
-#define SLUICE_CSR(name, csr_name)                                              \
-  inline u64 read_##name() {                                                    \
-    u64 value;                                                                  \
-    asm volatile("csrr %0, " csr_name : "=r"(value));                           \
-    return value;                                                               \
-  }                                                                             \
-  inline void write_##name(u64 value) {                                         \
-    asm volatile("csrw " csr_name ", %0" ::"r"(value) : "memory");              \
+#define SLUICE_CSR(name, csr_name)                                 \
+  inline u64 read_##name() {                                       \
+    u64 value;                                                     \
+    asm volatile("csrr %0, " csr_name : "=r"(value));              \
+    return value;                                                  \
+  }                                                                \
+  inline void write_##name(u64 value) {                            \
+    asm volatile("csrw " csr_name ", %0" ::"r"(value) : "memory"); \
   }
 
 SLUICE_CSR(sie, "sie")

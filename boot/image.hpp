@@ -1,5 +1,6 @@
 // What an image is made of: its name, buses and drivers, in the order in which they come.
-// Defined by the file that sluice_add_image generates; read by start-up. No constructor registers anything.
+// Defined by the file that sluice_add_image generates; read by start-up. No constructor registers
+// anything.
 #pragma once
 
 #include <span>

@@ -1,13 +1,11 @@
-// From the device tree's memory nodes to a page allocator, page tables and operator new.
+// From the device tree's memory nodes to a page allocator and page tables.
 #include <sluice/boot/memory.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <new>
 
 #include <sluice/boot/paging.hpp>
-#include <sluice/kernel/heap.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/panic.hpp>
 #include <sluice_port.hpp>
@@ -31,7 +29,8 @@ class ExtentList {
  public:
   void add(u64 start, u64 bytes, std::string_view what) {
     if (bytes == 0 || start + bytes < start) {
-      log::error("device tree: {} at {:#x} of {:#x} bytes makes no sense; ignored", what, start, bytes);
+      log::error("device tree: {} at {:#x} of {:#x} bytes makes no sense; ignored", what, start,
+                 bytes);
     } else if (count_ == extents_.size()) {
       log::error("device tree: too many ranges; {} at {:#x} ignored", what, start);
     } else {
@@ -46,14 +45,16 @@ class ExtentList {
 };
 
 constinit PageAllocator pages;
-constinit Heap heap(pages);
+constinit Heap small_pieces(pages);
 constinit PageTables tables;
 constinit ExtentList memory;
 constinit ExtentList firmware;  // reserved by the firmware: not ours to touch or map
 constinit ExtentList taken;     // mapped, but not free: image, tree, initrd
 constinit std::span<std::byte> initrd_bytes;
 
-u64 address_of(const std::byte* symbol) { return reinterpret_cast<u64>(symbol); }
+u64 address_of(const std::byte* symbol) {
+  return reinterpret_cast<u64>(symbol);
+}
 
 void find_memory(const fdt::Tree& tree) {
   for (fdt::Node node : tree.root().children()) {
@@ -63,8 +64,8 @@ void find_memory(const fdt::Tree& tree) {
     for (u32 i = 0; node.reg(i); ++i) {
       const fdt::Range range = *node.reg(i);
       if (range.base >= kAddressLimit || range.bytes > kAddressLimit - range.base) {
-        log::error("device tree: memory at {:#x} of {:#x} bytes is beyond Sv39; ignored", range.base,
-                   range.bytes);
+        log::error("device tree: memory at {:#x} of {:#x} bytes is beyond Sv39; ignored",
+                   range.base, range.bytes);
         continue;
       }
       memory.add(range.base, range.bytes, "memory");
@@ -109,16 +110,17 @@ void find_initrd(const fdt::Tree& tree) {
   if (*start > *end || !inside_memory(*start, *end) ||
       std::any_of(taken.all().begin(), taken.all().end(), is_taken) ||
       std::any_of(firmware.all().begin(), firmware.all().end(), is_taken)) {
-    log::error("device tree: /chosen puts the initrd at {:#x} to {:#x}, which is not free memory; ignored",
-               *start, *end);
+    log::error(
+        "device tree: /chosen puts the initrd at {:#x} to {:#x}, which is not free memory; ignored",
+        *start, *end);
     return;
   }
   taken.add(*start, *end - *start, "initrd");
   initrd_bytes = {reinterpret_cast<std::byte*>(*start), static_cast<usize>(*end - *start)};
 }
 
-// Calls `use(start, end)` for each part of [start, end) that no extent of `list` covers. Rounds to whole pages, inwards
-// for what is left over.
+// Calls `use(start, end)` for each part of [start, end) that no extent of `list` covers. Rounds to
+// whole pages, inwards for what is left over.
 template <class Use>
 void for_each_gap(std::span<Extent> list, u64 start, u64 end, Use use) {
   u64 from = align_up(start, kPageBytes);
@@ -242,15 +244,26 @@ void set_up_memory(const fdt::Tree& tree, u64 tree_address) {
   set_page_tables(tables);
 }
 
-std::span<std::byte> initrd() { return initrd_bytes; }
-PageAllocator& page_allocator() { return pages; }
+std::span<std::byte> initrd() {
+  return initrd_bytes;
+}
+PageAllocator& page_allocator() {
+  return pages;
+}
+Heap& heap() {
+  return small_pieces;
+}
 
 }  // namespace boot
 
 namespace port {
 
-std::byte* allocate_pages(usize count) { return static_cast<std::byte*>(boot::pages.allocate(count)); }
-void free_pages(std::byte* pages, usize count) { boot::pages.free(pages, count); }
+std::byte* allocate_pages(usize count) {
+  return static_cast<std::byte*>(boot::pages.allocate(count));
+}
+void free_pages(std::byte* pages, usize count) {
+  boot::pages.free(pages, count);
+}
 
 Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask) {
   if (bytes == 0 || !std::has_single_bit(alignment)) {
@@ -270,57 +283,9 @@ Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask) {
   return DmaBlock{data, BusAddr(start), count * kPageBytes};
 }
 
-void dma_free(const DmaBlock& block) { boot::pages.free(block.data, pages_for(block.bytes)); }
+void dma_free(const DmaBlock& block) {
+  boot::pages.free(block.data, pages_for(block.bytes));
+}
 
 }  // namespace port
 }  // namespace sluice
-
-// The program's heap. Without exceptions, the throwing forms panic where memory is out: use new (std::nothrow).
-namespace {
-
-void* allocate_or_panic(std::size_t bytes, std::size_t alignment) {
-  void* memory = sluice::boot::heap.allocate(bytes, alignment);
-  if (memory == nullptr) {
-    sluice::panic_with("operator new: out of memory for {} bytes", bytes);
-  }
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  return sluice::boot::heap.allocate(bytes);
-}
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
-  return sluice::boot::heap.allocate(bytes);
-}
-void* operator new(std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  return sluice::boot::heap.allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
-  return sluice::boot::heap.allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new(std::size_t bytes) { return allocate_or_panic(bytes, 16); }
-void* operator new[](std::size_t bytes) { return allocate_or_panic(bytes, 16); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return allocate_or_panic(bytes, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t bytes, std::align_val_t alignment) {
-  return allocate_or_panic(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept { sluice::boot::heap.free(memory); }
-void operator delete[](void* memory) noexcept { sluice::boot::heap.free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { sluice::boot::heap.free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { sluice::boot::heap.free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { sluice::boot::heap.free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { sluice::boot::heap.free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  sluice::boot::heap.free(memory);
-}
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-  sluice::boot::heap.free(memory);
-}
-void operator delete(void* memory, const std::nothrow_t&) noexcept { sluice::boot::heap.free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept {
-  sluice::boot::heap.free(memory);
-}

@@ -1,22 +1,25 @@
-// The machine's memory: what the device tree says there is, less what is taken; page tables over it, and the heap.
-// Used by start-up.
+// The machine's memory: what the device tree says there is, less what is taken; page tables over
+// it, and the heap. Used by start-up.
 #pragma once
 
 #include <span>
 
 #include <sluice/kernel/fdt.hpp>
+#include <sluice/kernel/heap.hpp>
 #include <sluice/kernel/page_allocator.hpp>
 #include <sluice/kernel/result.hpp>
 
 namespace sluice::boot {
 
-// Finds memory, gives the free part to the page allocator, switches paging on. Panics, naming what is missing, where that
-// cannot be done. `tree` lies in memory and stays readable.
+// Finds memory, gives the free part to the page allocator, switches paging on. Panics, naming what
+// is missing, where that cannot be done. `tree` lies in memory and stays readable.
 void set_up_memory(const fdt::Tree& tree, u64 tree_address);
 
-// The initrd's bytes, as /chosen gives them; empty where there is none or where it lies outside memory (logged).
+// The initrd's bytes, as /chosen gives them; empty where there is none or where it lies outside
+// memory (logged).
 std::span<std::byte> initrd();
 
 PageAllocator& page_allocator();
+Heap& heap();
 
 }  // namespace sluice::boot

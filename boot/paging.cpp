@@ -18,26 +18,38 @@ constexpr u64 kEntries = u64{1} << kIndexBits;
 constexpr u64 kSatpSv39 = u64{8} << 60;
 
 // Bits of an entry.
-constexpr u64 kValid = 1, kRead = 2, kWrite = 4, kExecute = 8, kGlobal = 32, kAccessed = 64, kDirty = 128;
+constexpr u64 kValid = 1, kRead = 2, kWrite = 4, kExecute = 8, kGlobal = 32, kAccessed = 64,
+              kDirty = 128;
 constexpr u64 kLeafBits = kRead | kWrite | kExecute;
 
-constexpr u64 bytes_at(u32 level) { return u64{1} << (kPageBits + level * kIndexBits); }
+constexpr u64 bytes_at(u32 level) {
+  return u64{1} << (kPageBits + level * kIndexBits);
+}
 constexpr u64 index_at(u64 address, u32 level) {
   return (address >> (kPageBits + level * kIndexBits)) & (kEntries - 1);
 }
-u64* table_of(u64 entry) { return reinterpret_cast<u64*>((entry >> 10) << kPageBits); }
-u64 entry_for(const void* table) { return (reinterpret_cast<u64>(table) >> kPageBits) << 10 | kValid; }
+u64* table_of(u64 entry) {
+  return reinterpret_cast<u64*>((entry >> 10) << kPageBits);
+}
+u64 entry_for(const void* table) {
+  return (reinterpret_cast<u64>(table) >> kPageBits) << 10 | kValid;
+}
 
 u64 flags_for(Access access) {
   switch (access) {
-    case Access::Read: return kRead;
-    case Access::ReadWrite: return kRead | kWrite | kDirty;
-    case Access::ReadExecute: return kRead | kExecute;
+    case Access::Read:
+      return kRead;
+    case Access::ReadWrite:
+      return kRead | kWrite | kDirty;
+    case Access::ReadExecute:
+      return kRead | kExecute;
   }
   return 0;
 }
 
-void flush_translations() { asm volatile("sfence.vma" ::: "memory"); }
+void flush_translations() {
+  asm volatile("sfence.vma" ::: "memory");
+}
 
 }  // namespace
 
@@ -181,7 +193,9 @@ bool any_region_touches(u64 page) {
 
 }  // namespace
 
-void set_page_tables(PageTables& tables) { page_tables = &tables; }
+void set_page_tables(PageTables& tables) {
+  page_tables = &tables;
+}
 
 }  // namespace sluice::boot
 

@@ -8,7 +8,8 @@
 
 namespace sluice::boot {
 
-inline constexpr u64 kAddressLimit = u64{1} << 38;  // Sv39's lower half: all that an identity map can hold
+inline constexpr u64 kAddressLimit = u64{1}
+                                     << 38;  // Sv39's lower half: all that an identity map can hold
 
 enum class Access : u8 { Read, ReadWrite, ReadExecute };
 
@@ -17,8 +18,8 @@ class PageTables {
   // Takes table pages from `pages` as they are needed.
   Result<void> init(PageAllocator& pages);
 
-  // Maps whole pages of [start, end), none of which is mapped, with the largest pages that fit. NoMemory; Invalid:
-  // something is mapped there, or the range is beyond kAddressLimit.
+  // Maps whole pages of [start, end), none of which is mapped, with the largest pages that fit.
+  // NoMemory; Invalid: something is mapped there, or the range is beyond kAddressLimit.
   Result<void> map(u64 start, u64 end, Access access);
   // Takes 4 KiB pages of [start, end), mapped as such, out again.
   void unmap(u64 start, u64 end);

@@ -13,7 +13,8 @@
 
 extern "C" {
 extern std::byte __boot_stack[], __boot_stack_top[], __trap_stack[], __trap_stack_top[];
-extern std::byte __boot_stack_guard[], __trap_stack_guard[], __image_start[], __text_end[], __rodata_end[];
+extern std::byte __boot_stack_guard[], __trap_stack_guard[], __image_start[], __text_end[],
+    __rodata_end[];
 }
 
 namespace sluice::boot {
@@ -47,18 +48,30 @@ void say(FormatString<Args...> format, const Args&... args) {
 }
 
 std::string_view cause_name(u64 scause) {
-  static constexpr std::array<std::string_view, 16> kNames{
-      "instruction address misaligned", "instruction access fault", "illegal instruction",
-      "breakpoint", "load address misaligned", "load access fault", "store address misaligned",
-      "store access fault", "environment call from user mode", "environment call", "", "",
-      "instruction page fault", "load page fault", "", "store page fault"};
+  static constexpr std::array<std::string_view, 16> kNames{"instruction address misaligned",
+                                                           "instruction access fault",
+                                                           "illegal instruction",
+                                                           "breakpoint",
+                                                           "load address misaligned",
+                                                           "load access fault",
+                                                           "store address misaligned",
+                                                           "store access fault",
+                                                           "environment call from user mode",
+                                                           "environment call",
+                                                           "",
+                                                           "",
+                                                           "instruction page fault",
+                                                           "load page fault",
+                                                           "",
+                                                           "store page fault"};
   return scause < kNames.size() && !kNames[scause].empty() ? kNames[scause] : "unknown cause";
 }
 
 // Does stval hold the address that was used?
 bool has_address(u64 scause) {
   constexpr u64 kIllegalInstruction = 2, kFirstCall = 8, kLastCall = 11;
-  return scause < 16 && scause != kIllegalInstruction && (scause < kFirstCall || scause > kLastCall);
+  return scause < 16 && scause != kIllegalInstruction &&
+         (scause < kFirstCall || scause > kLastCall);
 }
 
 std::string_view place_name(u64 address) {
@@ -116,7 +129,9 @@ void say_registers(const TrapFrame& frame) {
       frame.scause, frame.stval);
 }
 
-void show_line(const log::Line& line, void*) { say("[{:>6}] {}\n", line.time_ns / 1000, line.text); }
+void show_line(const log::Line& line, void*) {
+  say("[{:>6}] {}\n", line.time_ns / 1000, line.text);
+}
 
 // What every panic does first: nothing else runs, and there is a console to print to.
 void begin_panic() {
@@ -136,7 +151,9 @@ void begin_panic() {
 
 }  // namespace
 
-console::Device& firmware_console() { return sbi_console; }
+console::Device& firmware_console() {
+  return sbi_console;
+}
 
 void panic_on_trap(const TrapFrame& frame) {
   begin_panic();

@@ -20,10 +20,17 @@ inline Return call(u64 extension, u64 function, u64 argument0 = 0, u64 argument1
   return {static_cast<i64>(a0), static_cast<i64>(a1)};
 }
 
-inline void set_timer(u64 ticks) { call(0x54494D45, 0, ticks); }
-inline void legacy_putchar(char c) { call(1, 0, static_cast<u8>(c)); }
+inline void set_timer(u64 ticks) {
+  call(0x54494D45, 0, ticks);
+}
+inline void legacy_putchar(char c) {
+  call(1, 0, static_cast<u8>(c));
+}
 
-// SRST: QEMU ends with status 0 whatever the reason says. Returns where the firmware has no such extension.
-inline void shut_down() { call(0x53525354, 0, 0, 0); }
+// SRST: QEMU ends with status 0 whatever the reason says. Returns where the firmware has no such
+// extension.
+inline void shut_down() {
+  call(0x53525354, 0, 0, 0);
+}
 
 }  // namespace sluice::sbi

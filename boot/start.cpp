@@ -1,5 +1,6 @@
-// Start-up, in the order in which things happen: device tree, memory and paging, traps, buses and drivers, the program's
-// main, and switching off. Called by entry.S; reads the image's table (image.hpp).
+// Start-up, in the order in which things happen: device tree, memory and paging, traps, buses and
+// drivers, the program's main, and switching off. Called by entry.S; reads the image's table
+// (image.hpp).
 #include <array>
 #include <memory>
 #include <new>
@@ -41,7 +42,8 @@ constinit fdt::Tree tree;
 
 void parse_tree(u64 address) {
   if (address == 0 || address % 8 != 0) {
-    panic_with("device tree: the firmware says that it is at {:#x}, which is no place for one", address);
+    panic_with("device tree: the firmware says that it is at {:#x}, which is no place for one",
+               address);
   }
   const auto* at = reinterpret_cast<const std::byte*>(address);
   const std::optional<u32> bytes = fdt::Tree::claimed_bytes({at, kTreeHeaderBytes});
@@ -102,13 +104,14 @@ bool this_hart_has(std::string_view extension) {
 void show_line(const log::Line& line) {
   std::array<char, 300> text;
   BufferSink sink(text);
-  format_to(sink, "[{:>5}.{:06}] {}{}\n", line.time_ns / 1'000'000'000, line.time_ns / 1000 % 1'000'000,
-            line.level <= log::Level::Error ? "error: " : "", line.text);
+  format_to(sink, "[{:>5}.{:06}] {}{}\n", line.time_ns / 1'000'000'000,
+            line.time_ns / 1000 % 1'000'000, line.level <= log::Level::Error ? "error: " : "",
+            line.text);
   console::write_log(sink.text());
 }
 
-// The first driver of the table is the serial line's: from then on the log shows, and on a machine without one through
-// the firmware.
+// The first driver of the table is the serial line's: from then on the log shows, and on a machine
+// without one through the firmware.
 void bring_up_devices() {
   static dev::PlatformBus platform;
   static dev::Device ram_disk("ram0", nullptr);

@@ -34,7 +34,9 @@ void boot::set_up_traps() {
   csr::write_sie(csr::kSieTimer | csr::kSieExternal);
 }
 
-void boot::use_sstc() { has_sstc = true; }
+void boot::use_sstc() {
+  has_sstc = true;
+}
 
 void port::set_timer(u64 ticks) {
   if (has_sstc) {

@@ -1,4 +1,5 @@
-// The registers of what a trap interrupted, as trap.S saves them. Used by the trap handler and by panic.
+// The registers of what a trap interrupted, as trap.S saves them. Used by the trap handler and by
+// panic.
 #pragma once
 
 #include <array>
@@ -16,7 +17,8 @@ struct TrapFrame {
 };
 static_assert(sizeof(TrapFrame) == 36 * 8);
 
-// Installs the trap vector and this hart's trap stack; external and timer interrupts become possible.
+// Installs the trap vector and this hart's trap stack; external and timer interrupts become
+// possible.
 void set_up_traps();
 
 // Uses stimecmp instead of firmware calls from now on.

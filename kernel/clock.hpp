@@ -1,4 +1,5 @@
-// Time since start, in nanoseconds, from the counter whose frequency the device tree gives. Any context.
+// Time since start, in nanoseconds, from the counter whose frequency the device tree gives. Any
+// context.
 #pragma once
 
 #include <sluice/kernel/types.hpp>
@@ -12,6 +13,8 @@ void set_frequency(u64 ticks_per_second);
 u64 ticks_to_ns(u64 ticks);
 u64 ns_to_ticks(u64 ns);  // rounds up
 
-inline u64 now_ns() { return ticks_to_ns(port::ticks()); }
+inline u64 now_ns() {
+  return ticks_to_ns(port::ticks());
+}
 
 }  // namespace sluice::clock

@@ -59,12 +59,15 @@ std::optional<u64> number(std::string_view name, u64 minimum, u64 maximum) {
   u64 result = 0;
   const auto [end, error] = std::from_chars(digits.begin(), digits.end(), result, hex ? 16 : 10);
   if (error != std::errc{} || end != digits.end() || result < minimum || result > maximum) {
-    log::error("command line: {}={} is no number from {} to {}; ignored", name, *text, minimum, maximum);
+    log::error("command line: {}={} is no number from {} to {}; ignored", name, *text, minimum,
+               maximum);
     return std::nullopt;
   }
   return result;
 }
 
-std::string_view program_words() { return rest; }
+std::string_view program_words() {
+  return rest;
+}
 
 }  // namespace sluice::command_line

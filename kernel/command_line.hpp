@@ -1,5 +1,6 @@
-// The kernel command line: `name=value` words for the kernel, then `--`, then the program's own words.
-// Used by boot, drivers (their parameters) and the program. Words are split at blanks; '…', "…" and \ quote as in a shell.
+// The kernel command line: `name=value` words for the kernel, then `--`, then the program's own
+// words. Used by boot, drivers (their parameters) and the program. The kernel's words are split at
+// blanks and know no quotes; the program's are its own to split (words.hpp).
 #pragma once
 
 #include <optional>
@@ -12,11 +13,12 @@ namespace sluice::command_line {
 // Remembers the line, which must live as long as the kernel. Called once at start-up.
 void set(std::string_view line);
 
-// The value of `name=` among the kernel's words, the last where there are several; nothing where there is none.
+// The value of `name=` among the kernel's words, the last where there are several; nothing where
+// there is none.
 std::optional<std::string_view> value(std::string_view name);
 
-// A value as a number, decimal or 0x…, in [minimum, maximum]. What is no such number is logged, with the bounds, and
-// counts as absent.
+// A value as a number, decimal or 0x…, in [minimum, maximum]. What is no such number is logged,
+// with the bounds, and counts as absent.
 std::optional<u64> number(std::string_view name, u64 minimum, u64 maximum);
 
 // What stands after ` -- `, unsplit; empty where there is no such thing.

@@ -40,10 +40,18 @@ void send_record(Stream stream, std::string_view bytes) {
 
 }  // namespace
 
-void set_device(Device* device) { state.device = device; }
-Device* device() { return state.device; }
-void use_records(bool on) { state.records = on; }
-bool uses_records() { return state.records; }
+void set_device(Device* device) {
+  state.device = device;
+}
+Device* device() {
+  return state.device;
+}
+void use_records(bool on) {
+  state.records = on;
+}
+bool uses_records() {
+  return state.records;
+}
 
 void finish_interrupted_record() {
   constexpr usize kPiece = 16;  // sent is counted after each piece: at worst one is sent twice

@@ -1,5 +1,6 @@
-// What a program reads and writes: standard output, standard error and input over the one serial line.
-// Used by programs (app/) and by boot. Two modes: plain, for a terminal; records, for run.sh, which takes them apart:
+// What a program reads and writes: standard output, standard error and input over the one serial
+// line. Used by programs (app/) and by boot. Two modes: plain, for a terminal; records, for run.sh,
+// which takes them apart:
 //   0x01  stream ('o' output, 'e' error, 'x' exit status)  4 hex digits: bytes  0x02  the bytes
 // What is outside a record is log.
 #pragma once
@@ -38,7 +39,8 @@ bool uses_records();
 // Bytes of a program to a stream. Task.
 void write(Stream stream, std::string_view bytes);
 
-// Text outside the streams: the log's, and a panic's, which first ends a record that it interrupts. Any context.
+// Text outside the streams: the log's, and a panic's, which first ends a record that it interrupts.
+// Any context.
 void write_log(std::string_view text);
 void finish_interrupted_record();
 

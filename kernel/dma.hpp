@@ -1,6 +1,7 @@
-// Memory that devices read and write. DmaBuffer owns such memory for as long as a driver lives; map() lends a caller's
-// memory to a device for one request. A bus address comes from here and from nowhere else: never from a cast.
-// On the target a mapping is arithmetic; on the host it is a bounce buffer that catches what was not given back.
+// Memory that devices read and write. DmaBuffer owns such memory for as long as a driver lives;
+// map() lends a caller's memory to a device for one request. A bus address comes from here and from
+// nowhere else: never from a cast. On the target a mapping is arithmetic; on the host it is a
+// bounce buffer that catches what was not given back.
 #pragma once
 
 #include <cstring>
@@ -12,7 +13,8 @@
 
 namespace sluice {
 
-// Owns zeroed memory that a device may use at bus(). Allocate it in probe (task or work), never per request.
+// Owns zeroed memory that a device may use at bus(). Allocate it in probe (task or work), never per
+// request.
 class DmaBuffer {
  public:
   DmaBuffer() = default;
@@ -54,14 +56,16 @@ struct Mapping {
 
 using Direction = port::DmaDirection;
 
-// Lends `bytes` at `data` to a device whose addresses are ≤ `mask`. OutOfRange: the memory lies above the mask;
-// NoMemory: the world has no room to bounce. Any context.
+// Lends `bytes` at `data` to a device whose addresses are ≤ `mask`. OutOfRange: the memory lies
+// above the mask; NoMemory: the world has no room to bounce. Any context.
 inline Result<Mapping> map(std::byte* data, u32 bytes, Direction direction, u64 mask) {
   return Mapping{TRY(port::dma_map(data, bytes, direction, mask)), data, bytes, direction};
 }
 
-// The same in place, for those who do it for every request: `mapping` is written only where it succeeds.
-inline Result<void> map_into(Mapping& mapping, std::byte* data, u32 bytes, Direction direction, u64 mask) {
+// The same in place, for those who do it for every request: `mapping` is written only where it
+// succeeds.
+inline Result<void> map_into(Mapping& mapping, std::byte* data, u32 bytes, Direction direction,
+                             u64 mask) {
   const Result<BusAddr> bus = port::dma_map(data, bytes, direction, mask);
   if (!bus) [[unlikely]] {
     return fail(bus.error());

@@ -5,8 +5,8 @@
 
 namespace sluice {
 
-// Quiets the devices and switches the machine off with this status (its low eight bits). On the host a test sees it as an
-// exception. Task.
+// Quiets the devices and switches the machine off with this status (its low eight bits). On the
+// host a test sees it as an exception. Task.
 [[noreturn]] void exit(u32 status);
 
 }  // namespace sluice

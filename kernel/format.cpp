@@ -67,7 +67,8 @@ void put_number(Sink& sink, const FormatArg& arg, const Spec& spec) {
     magnitude = ~magnitude + 1;
   }
   const char* end =
-      std::to_chars(digits.data(), digits.data() + digits.size(), magnitude, spec.hex ? 16 : 10).ptr;
+      std::to_chars(digits.data(), digits.data() + digits.size(), magnitude, spec.hex ? 16 : 10)
+          .ptr;
   const std::string_view body(digits.data(), static_cast<usize>(end - digits.data()));
 
   std::array<char, 48> text;
@@ -88,13 +89,16 @@ void put_number(Sink& sink, const FormatArg& arg, const Spec& spec) {
 
 void put_arg(Sink& sink, const FormatArg& arg, const Spec& spec) {
   switch (arg.kind()) {
-    case FormatArg::Kind::Text: put_padded(sink, arg.text(), spec, spec.align == '>'); break;
+    case FormatArg::Kind::Text:
+      put_padded(sink, arg.text(), spec, spec.align == '>');
+      break;
     case FormatArg::Kind::Character: {
       const char c = static_cast<char>(arg.number());
       put_padded(sink, {&c, 1}, spec, spec.align == '>');
       break;
     }
-    default: put_number(sink, arg, spec);
+    default:
+      put_number(sink, arg, spec);
   }
 }
 

@@ -1,6 +1,6 @@
 // Formatting of messages: a subset of std::format, without locale, floating point or allocation.
-// {} decimal or text, {:x} {:#x} hexadecimal, {:08x} zero-padded, {:>8} {:<8} aligned. The number of arguments is
-// checked at compile time. Any context.
+// {} decimal or text, {:x} {:#x} hexadecimal, {:08x} zero-padded, {:>8} {:<8} aligned. The number
+// of arguments is checked at compile time. Any context.
 #pragma once
 
 #include <concepts>
@@ -40,15 +40,18 @@ class FormatArg {
 
   template <std::integral T>
   constexpr FormatArg(T value)  // NOLINT: meant to convert
-      : kind_(std::is_signed_v<T> ? Kind::Signed : Kind::Unsigned), number_(static_cast<u64>(value)) {}
+      : kind_(std::is_signed_v<T> ? Kind::Signed : Kind::Unsigned),
+        number_(static_cast<u64>(value)) {}
   constexpr FormatArg(bool value) : kind_(Kind::Text), text_(value ? "true" : "false") {}  // NOLINT
-  constexpr FormatArg(char value) : kind_(Kind::Character), number_(static_cast<u8>(value)) {}  // NOLINT
-  constexpr FormatArg(std::string_view text) : kind_(Kind::Text), text_(text) {}                // NOLINT
-  constexpr FormatArg(const char* text) : kind_(Kind::Text), text_(text) {}                     // NOLINT
-  FormatArg(const void* pointer)                                                                // NOLINT
+  constexpr FormatArg(char value)
+      : kind_(Kind::Character), number_(static_cast<u8>(value)) {}                // NOLINT
+  constexpr FormatArg(std::string_view text) : kind_(Kind::Text), text_(text) {}  // NOLINT
+  constexpr FormatArg(const char* text) : kind_(Kind::Text), text_(text) {}       // NOLINT
+  FormatArg(const void* pointer)                                                  // NOLINT
       : kind_(Kind::Unsigned), number_(reinterpret_cast<u64>(pointer)) {}
   template <class Tag>
-  constexpr FormatArg(Strong<Tag> value) : kind_(Kind::Unsigned), number_(value.value()) {}  // NOLINT
+  constexpr FormatArg(Strong<Tag> value)
+      : kind_(Kind::Unsigned), number_(value.value()) {}  // NOLINT
 
   Kind kind() const { return kind_; }
   u64 number() const { return number_; }

@@ -1,6 +1,6 @@
-// The heap beneath operator new: powers of two up to half a page in free lists, more as whole pages.
-// Used through `new (std::nothrow)`, which gives null where memory is out. Freeing what was not allocated, or twice, is a
-// checked crash. Task and work context; never irq.
+// The heap beneath operator new: powers of two up to half a page in free lists, more as whole
+// pages. Used through `new (std::nothrow)`, which gives null where memory is out. Freeing what was
+// not allocated, or twice, is a checked crash. Task and work context; never irq.
 #pragma once
 
 #include <array>

@@ -11,7 +11,9 @@ constinit List<Controller> controllers;
 
 }  // namespace
 
-Controller::~Controller() { unlink(); }
+Controller::~Controller() {
+  unlink();
+}
 
 void Controller::dispatch(u32 source) {
   if (source < actions_.size() && actions_[source].handler != nullptr) {
@@ -34,9 +36,13 @@ Registration::~Registration() {
   }
 }
 
-void add_controller(Controller& controller) { controllers.push_back(controller); }
+void add_controller(Controller& controller) {
+  controllers.push_back(controller);
+}
 
-void remove_controller(Controller& controller) { controllers.remove(controller); }
+void remove_controller(Controller& controller) {
+  controllers.remove(controller);
+}
 
 Controller* find_controller(u32 phandle) {
   for (Controller& controller : controllers) {

@@ -1,6 +1,7 @@
 // Interrupts: controllers claim and complete, drivers have a handler per source.
-// A controller's driver (drivers/irqchip) derives from Controller and registers; a driver asks for a source of the
-// controller that its device-tree node names, and gets Defer until that controller has come.
+// A controller's driver (drivers/irqchip) derives from Controller and registers; a driver asks for
+// a source of the controller that its device-tree node names, and gets Defer until that controller
+// has come.
 #pragma once
 
 #include <span>
@@ -14,7 +15,8 @@ namespace sluice::irq {
 
 using Handler = void (*)(void* context);
 
-// One source of a controller: who handles it, and how often it came. Written with the source disabled.
+// One source of a controller: who handles it, and how often it came. Written with the source
+// disabled.
 struct Action {
   Handler handler = nullptr;
   void* context = nullptr;
@@ -24,7 +26,8 @@ struct Action {
 
 class Controller : public ListNode<> {
  public:
-  // `phandle` is how device-tree nodes name it; `actions` has a slot per source and outlives the controller.
+  // `phandle` is how device-tree nodes name it; `actions` has a slot per source and outlives the
+  // controller.
   Controller(std::string_view name, u32 phandle, std::span<Action> actions)
       : name_(name), phandle_(phandle), actions_(actions) {}
   virtual ~Controller();
@@ -36,11 +39,13 @@ class Controller : public ListNode<> {
   virtual void enable(u32 source) = 0;
   virtual void disable(u32 source) = 0;
 
-  // Claims, dispatches and completes what is pending for this hart, at most a fixed number a call. Irq.
+  // Claims, dispatches and completes what is pending for this hart, at most a fixed number a call.
+  // Irq.
   virtual void handle_pending() = 0;
 
  protected:
-  // Calls the handler of `source`. One that nobody asked for, or out of range, is disabled and logged. Irq.
+  // Calls the handler of `source`. One that nobody asked for, or out of range, is disabled and
+  // logged. Irq.
   void dispatch(u32 source);
 
  private:
@@ -76,8 +81,9 @@ void add_controller(Controller& controller);
 void remove_controller(Controller& controller);
 Controller* find_controller(u32 phandle);
 
-// Asks for `source` of the controller with `phandle`; the handler is called in irq context. Defer: no such controller
-// yet; OutOfRange: it has no such source; Busy: the source is taken. Task or work.
+// Asks for `source` of the controller with `phandle`; the handler is called in irq context. Defer:
+// no such controller yet; OutOfRange: it has no such source; Busy: the source is taken. Task or
+// work.
 Result<Registration> request(u32 phandle, u32 source, Handler handler, void* context,
                              std::string_view name);
 

@@ -1,6 +1,7 @@
 // Intrusive doubly linked lists: nothing is allocated, and a node knows whether it is in a list.
-// Used for bios, requests, work, timers and devices. A node is a base class; inserting a linked node and destroying
-// one are checked crashes. Not locked: the owner of the list says which lock it is under.
+// Used for bios, requests, work, timers and devices. A node is a base class; inserting a linked
+// node and destroying one are checked crashes. Not locked: the owner of the list says which lock it
+// is under.
 #pragma once
 
 #include <iterator>

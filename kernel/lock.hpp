@@ -1,5 +1,5 @@
-// Spin locks that keep this hart's interrupts off while held, so that irq, work and task may share data.
-// Held for a few lines only; nobody waits or allocates under one.
+// Spin locks that keep this hart's interrupts off while held, so that irq, work and task may share
+// data. Held for a few lines only; nobody waits or allocates under one.
 #pragma once
 
 #include <atomic>

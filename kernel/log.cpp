@@ -83,7 +83,9 @@ void vwrite(Level level, std::string_view format, std::span<const FormatArg> arg
   }
 }
 
-void set_level(Level level) { shown_level = level; }
+void set_level(Level level) {
+  shown_level = level;
+}
 
 void set_show(Show new_show) {
   show = new_show;

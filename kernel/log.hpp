@@ -1,6 +1,6 @@
-// The log: lines with a level and a time, kept in a ring for `dmesg` and shown on the console up to a level.
-// Used by everyone. Lines longer than 240 bytes are cut; control characters become '?', so that text from a disk or a
-// device tree cannot pose as console records. Any context.
+// The log: lines with a level and a time, kept in a ring for `dmesg` and shown on the console up to
+// a level. Used by everyone. Lines longer than 240 bytes are cut; control characters become '?', so
+// that text from a disk or a device tree cannot pose as console records. Any context.
 #pragma once
 
 #include <string_view>

@@ -10,7 +10,9 @@
 namespace sluice {
 
 inline constexpr usize kPageBytes = 4096;
-constexpr usize pages_for(u64 bytes) { return static_cast<usize>((bytes + kPageBytes - 1) / kPageBytes); }
+constexpr usize pages_for(u64 bytes) {
+  return static_cast<usize>((bytes + kPageBytes - 1) / kPageBytes);
+}
 
 struct PageDeleter {
   usize count = 0;
@@ -21,6 +23,8 @@ struct PageDeleter {
 using Pages = std::unique_ptr<std::byte[], PageDeleter>;
 
 // `count` adjacent pages, not zeroed.
-inline Pages allocate_pages(usize count) { return Pages(port::allocate_pages(count), PageDeleter{count}); }
+inline Pages allocate_pages(usize count) {
+  return Pages(port::allocate_pages(count), PageDeleter{count});
+}
 
 }  // namespace sluice

@@ -1,5 +1,6 @@
 // Device registers, and the memory order towards devices, written once and named at each use.
-// Used by drivers. A region is an interface: the target's is volatile accesses, a test's is a device model.
+// Used by drivers. A region is an interface: the target's is volatile accesses, a test's is a
+// device model.
 //
 // Order (a device sees memory and registers; harts among themselves use std::atomic instead):
 //   before an MMIO store that tells a device of memory      order_before_notify    fence rw,o
@@ -7,7 +8,8 @@
 //   before the index that publishes ring entries            order_before_publish   fence rw,w
 //   after reading the device's index, before its entries    order_after_index      fence r,rw
 //   after enabling notifications, before looking again      order_before_recheck   fence rw,rw
-// MmioRegion itself applies the first two around every access, so that a driver names only the last three.
+// MmioRegion itself applies the first two around every access, so that a driver names only the last
+// three.
 #pragma once
 
 #include <concepts>
@@ -17,11 +19,21 @@
 
 namespace sluice {
 
-inline void order_before_notify() { port::fence_rw_o(); }
-inline void order_after_status() { port::fence_i_rw(); }
-inline void order_before_publish() { port::fence_rw_w(); }
-inline void order_after_index() { port::fence_r_rw(); }
-inline void order_before_recheck() { port::fence_rw_rw(); }
+inline void order_before_notify() {
+  port::fence_rw_o();
+}
+inline void order_after_status() {
+  port::fence_i_rw();
+}
+inline void order_before_publish() {
+  port::fence_rw_w();
+}
+inline void order_after_index() {
+  port::fence_r_rw();
+}
+inline void order_before_recheck() {
+  port::fence_rw_rw();
+}
 
 // Access rights of a register, in its type: reading a WriteOnly one does not compile.
 struct ReadOnly {
@@ -40,8 +52,8 @@ struct Reg {
   u32 offset;
 };
 
-// A device's registers, little-endian. Offsets in bytes, each access of exactly the width asked for. A driver keeps
-// offsets below bytes(). Any context.
+// A device's registers, little-endian. Offsets in bytes, each access of exactly the width asked
+// for. A driver keeps offsets below bytes(). Any context.
 class MmioRegion {
  public:
   virtual ~MmioRegion() = default;

@@ -1,5 +1,5 @@
-// The buddy allocator. A free block of 2^order pages starts at a multiple of its size; its buddy is its other half in the
-// next larger block.
+// The buddy allocator. A free block of 2^order pages starts at a multiple of its size; its buddy is
+// its other half in the next larger block.
 #include <sluice/kernel/page_allocator.hpp>
 
 #include <algorithm>

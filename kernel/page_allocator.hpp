@@ -1,6 +1,6 @@
 // Pages of RAM: a buddy allocator over one span of addresses with holes.
-// Used by boot (which gives it the free ranges), the heap and DMA. Any run of pages can be taken and given back; runs of a
-// power of two are aligned to their size. Not in irq context.
+// Used by boot (which gives it the free ranges), the heap and DMA. Any run of pages can be taken
+// and given back; runs of a power of two are aligned to their size. Not in irq context.
 #pragma once
 
 #include <array>
@@ -14,14 +14,16 @@ namespace sluice {
 
 class PageAllocator {
  public:
-  // Manages pages in [base, base + orders.size() pages), none of them free yet. `orders` is the allocator's own table, a
-  // byte a page, zeroed. `base` is page-aligned.
+  // Manages pages in [base, base + orders.size() pages), none of them free yet. `orders` is the
+  // allocator's own table, a byte a page, zeroed. `base` is page-aligned.
   void init(std::byte* base, std::span<u8> orders);
 
-  // Gives pages to the allocator: at start-up, and what allocate() returned. Page-aligned, inside the span, not free.
+  // Gives pages to the allocator: at start-up, and what allocate() returned. Page-aligned, inside
+  // the span, not free.
   void free(void* start, usize pages);
 
-  // `pages` adjacent pages, aligned to the next power of two of their number; null where there are none.
+  // `pages` adjacent pages, aligned to the next power of two of their number; null where there are
+  // none.
   void* allocate(usize pages);
 
   usize free_pages() const { return free_pages_; }
@@ -41,8 +43,8 @@ class PageAllocator {
 
   SpinLock lock_;
   std::byte* base_ = nullptr;
-  usize first_page_ = 0;         // number of base's page: blocks are aligned in addresses, not in the span
-  std::span<u8> orders_;         // of the free block that starts at a page, plus one; 0: none does
+  usize first_page_ = 0;  // number of base's page: blocks are aligned in addresses, not in the span
+  std::span<u8> orders_;  // of the free block that starts at a page, plus one; 0: none does
   std::array<FreeBlock*, kOrders> free_{};
   usize free_pages_ = 0;
 };

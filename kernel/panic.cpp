@@ -6,9 +6,13 @@
 
 namespace sluice {
 
-void exit(u32 status) { port::exit(status); }
+void exit(u32 status) {
+  port::exit(status);
+}
 
-void panic(std::string_view message) { port::panic(message); }
+void panic(std::string_view message) {
+  port::panic(message);
+}
 
 void assertion_failed(const char* condition, const char* file, int line) {
   panic_with("assertion failed: {} ({}:{})", condition, file, line);

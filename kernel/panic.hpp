@@ -1,5 +1,5 @@
-// The end of the line for our own bugs: panic and the assertion. Never for what a device, a device tree, a disk or a
-// user says: that is an error (result.hpp).
+// The end of the line for our own bugs: panic and the assertion. Never for what a device, a device
+// tree, a disk or a user says: that is an error (result.hpp).
 #pragma once
 
 #include <array>
@@ -9,8 +9,8 @@
 
 namespace sluice {
 
-// Prints the message with what the world knows of the place, and ends the program (on the target with status 101).
-// Any context.
+// Prints the message with what the world knows of the place, and ends the program (on the target
+// with status 101). Any context.
 [[noreturn]] void panic(std::string_view message);
 
 template <class... Args>

@@ -8,7 +8,11 @@ constinit Device* current = nullptr;
 
 }  // namespace
 
-void set_device(Device* device) { current = device; }
-Device* device() { return current; }
+void set_device(Device* device) {
+  current = device;
+}
+Device* device() {
+  return current;
+}
 
 }  // namespace sluice::power

@@ -1,5 +1,6 @@
 // Switching the machine off, or starting it again: what boot asks of whoever can.
-// A power driver (drivers/power) registers its device; without one the firmware serves. Any context.
+// A power driver (drivers/power) registers its device; without one the firmware serves. Any
+// context.
 #pragma once
 
 #include <sluice/kernel/types.hpp>

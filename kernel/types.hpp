@@ -16,7 +16,8 @@ using i32 = std::int32_t;
 using i64 = std::int64_t;
 using usize = std::size_t;
 
-// A number with a meaning: an address on a bus is not an address in memory, and the compiler says so.
+// A number with a meaning: an address on a bus is not an address in memory, and the compiler says
+// so.
 template <class Tag>
 class Strong {
  public:
@@ -44,6 +45,8 @@ using BusAddr = Strong<struct BusAddrTag>;    // where a device finds it: only d
 constexpr u64 align_up(u64 value, u64 power_of_two) {
   return (value + power_of_two - 1) & ~(power_of_two - 1);
 }
-constexpr u64 align_down(u64 value, u64 power_of_two) { return value & ~(power_of_two - 1); }
+constexpr u64 align_down(u64 value, u64 power_of_two) {
+  return value & ~(power_of_two - 1);
+}
 
 }  // namespace sluice

@@ -1,12 +1,17 @@
-// The word splitter. Reference: POSIX.1-2017, Shell Command Language, 2.2 (quoting), 2.3 (token recognition).
+// The word splitter. Reference: POSIX.1-2017, Shell Command Language, 2.2 (quoting), 2.3 (token
+// recognition).
 #include <sluice/kernel/words.hpp>
 
 namespace sluice {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n';
+}
 // What a \ quotes inside "…"; before anything else it stands for itself.
-bool is_special_in_quotes(char c) { return c == '"' || c == '\\' || c == '$' || c == '`'; }
+bool is_special_in_quotes(char c) {
+  return c == '"' || c == '\\' || c == '$' || c == '`';
+}
 
 }  // namespace
 

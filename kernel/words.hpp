@@ -1,5 +1,6 @@
-// Splitting a line into words as a shell does: blanks separate, '…', "…" and \ quote, an unquoted `;` stands alone.
-// Used by boot, for the arguments of main, and by programs that read commands (app/). Any context.
+// Splitting a line into words as a shell does: blanks separate, '…', "…" and \ quote, an unquoted
+// `;` stands alone. Used by boot, for the arguments of main, and by programs that read commands
+// (app/). Any context.
 #pragma once
 
 #include <span>
@@ -13,14 +14,15 @@ class WordReader {
  public:
   enum class Kind : u8 {
     Word,
-    Separator,      // an unquoted `;`
-    End,            // of the line
-    Unterminated,   // a quote that is not closed, or a \ at the end
-    NoRoom,         // the word does not fit into the storage
+    Separator,     // an unquoted `;`
+    End,           // of the line
+    Unterminated,  // a quote that is not closed, or a \ at the end
+    NoRoom,        // the word does not fit into the storage
   };
 
-  // Words are written one after the other into `storage`, each with a '\0' behind it, and stay there. A storage of
-  // line.size() + 1 bytes is always enough: a word is followed by a blank, a `;` or the end.
+  // Words are written one after the other into `storage`, each with a '\0' behind it, and stay
+  // there. A storage of line.size() + 1 bytes is always enough: a word is followed by a blank, a
+  // `;` or the end.
   WordReader(std::string_view line, std::span<char> storage) : line_(line), storage_(storage) {}
 
   // The next word; after anything but Word and Separator the same again.

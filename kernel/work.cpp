@@ -33,7 +33,9 @@ bool run_pending_work() {
   }
 }
 
-void Completion::complete() { done_.store(1, std::memory_order_release); }
+void Completion::complete() {
+  done_.store(1, std::memory_order_release);
+}
 
 void Completion::wait() {
   wait_until([this] { return done(); });

@@ -1,5 +1,6 @@
-// A program that does one thing to the machine, named by its first word, so that a test can see what comes of it.
-// Used by the boot tests (tests/qemu). Status 0: it went well; 1: it did not; a panic ends with 101 by itself.
+// A program that does one thing to the machine, named by its first word, so that a test can see
+// what comes of it. Used by the boot tests (tests/qemu). Status 0: it went well; 1: it did not; a
+// panic ends with 101 by itself.
 #include <array>
 #include <atomic>
 #include <memory>
@@ -23,9 +24,15 @@ int write_to(u64 address) {
   return 1;  // it should not have been possible
 }
 
-int write_null() { return write_to(8); }
-int write_text() { return write_to(reinterpret_cast<u64>(&write_null)); }
-int write_constant() { return write_to(reinterpret_cast<u64>(&kConstant)); }
+int write_null() {
+  return write_to(8);
+}
+int write_text() {
+  return write_to(reinterpret_cast<u64>(&write_null));
+}
+int write_constant() {
+  return write_to(reinterpret_cast<u64>(&kConstant));
+}
 
 int execute_data() {
   variable = 0x8082;  // c.jr ra
@@ -74,22 +81,29 @@ int registers_survive_interrupt() {
   timer.arm(clock::now_ns() + 2'000'000);
   u64 sum = 0;
   asm volatile(
-      "li t1, 1; li t2, 2; li t3, 3; li t4, 4; li t5, 5; li t6, 6; li a1, 7; li a2, 8; li a3, 9; li a4, 10;"
-      "li a5, 11; li a6, 12; li a7, 13; li s2, 14; li s3, 15; li s4, 16; li s5, 17; li s6, 18; li s7, 19;"
+      "li t1, 1; li t2, 2; li t3, 3; li t4, 4; li t5, 5; li t6, 6; li a1, 7; li a2, 8; li a3, 9; "
+      "li a4, 10;"
+      "li a5, 11; li a6, 12; li a7, 13; li s2, 14; li s3, 15; li s4, 16; li s5, 17; li s6, 18; li "
+      "s7, 19;"
       "li s8, 20; li s9, 21; li s10, 22; li s11, 23;"
       "1: lw t0, 0(%1); beqz t0, 1b;"
       // Weighted, so that an exchange of two shows as well.
-      "slli t1, t1, 1; slli t3, t3, 2; slli t5, t5, 3; slli a1, a1, 4; slli a3, a3, 5; slli a5, a5, 6;"
-      "slli a7, a7, 7; slli s3, s3, 8; slli s5, s5, 9; slli s7, s7, 10; slli s9, s9, 11; slli s11, s11, 12;"
-      "add t1, t1, t2; add t1, t1, t3; add t1, t1, t4; add t1, t1, t5; add t1, t1, t6; add t1, t1, a1;"
-      "add t1, t1, a2; add t1, t1, a3; add t1, t1, a4; add t1, t1, a5; add t1, t1, a6; add t1, t1, a7;"
-      "add t1, t1, s2; add t1, t1, s3; add t1, t1, s4; add t1, t1, s5; add t1, t1, s6; add t1, t1, s7;"
+      "slli t1, t1, 1; slli t3, t3, 2; slli t5, t5, 3; slli a1, a1, 4; slli a3, a3, 5; slli a5, "
+      "a5, 6;"
+      "slli a7, a7, 7; slli s3, s3, 8; slli s5, s5, 9; slli s7, s7, 10; slli s9, s9, 11; slli s11, "
+      "s11, 12;"
+      "add t1, t1, t2; add t1, t1, t3; add t1, t1, t4; add t1, t1, t5; add t1, t1, t6; add t1, t1, "
+      "a1;"
+      "add t1, t1, a2; add t1, t1, a3; add t1, t1, a4; add t1, t1, a5; add t1, t1, a6; add t1, t1, "
+      "a7;"
+      "add t1, t1, s2; add t1, t1, s3; add t1, t1, s4; add t1, t1, s5; add t1, t1, s6; add t1, t1, "
+      "s7;"
       "add t1, t1, s8; add t1, t1, s9; add t1, t1, s10; add t1, t1, s11;"
       "mv %0, t1"
       : "=&r"(sum)
       : "r"(&fired)
-      : "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "s2", "s3",
-        "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "memory");
+      : "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "s2",
+        "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "memory");
   const u64 even = 2 + 4 + 6 + 8 + 10 + 12 + 14 + 16 + 18 + 20 + 22;
   const u64 odd = (1 << 1) + (3 << 2) + (5 << 3) + (7 << 4) + (9 << 5) + (11 << 6) + (13 << 7) +
                   (15 << 8) + (17 << 9) + (19 << 10) + (21 << 11) + (23 << 12);
@@ -120,7 +134,8 @@ int exhaust_heap() {
 
 int out_of_memory() {
   while (true) {
-    asm volatile("" ::"r"(new Completion[1024]) : "memory");  // plain new: panics, instead of giving null
+    asm volatile("" ::"r"(new Completion[1024])
+                 : "memory");  // plain new: panics, instead of giving null
   }
 }
 

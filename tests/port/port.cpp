@@ -15,12 +15,14 @@ namespace sluice::test {
 namespace {
 
 World* current_world = nullptr;
-World* fallback_world = nullptr;  // for code that only needs a hart and a clock; gives way to a test's own
+World* fallback_world =
+    nullptr;  // for code that only needs a hart and a clock; gives way to a test's own
 constexpr std::byte kPoison{0xdb};
 
 }  // namespace
 
-// --- Arena -----------------------------------------------------------------------------------------------------------
+// --- Arena
+// -----------------------------------------------------------------------------------------------------------
 
 u64 Arena::place(usize bytes, usize alignment) {
   const u64 bus = align_up(next_bus_, std::max<usize>(alignment, 16));
@@ -102,7 +104,8 @@ usize Arena::live_mappings() const {
                                           [](const auto& entry) { return entry.second.mapping; }));
 }
 
-// --- FakeController --------------------------------------------------------------------------------------------------
+// --- FakeController
+// --------------------------------------------------------------------------------------------------
 
 FakeController::FakeController(u32 phandle) : Controller("fake-irqchip", phandle, actions_) {}
 FakeController::~FakeController() = default;
@@ -125,7 +128,8 @@ void FakeController::handle_pending() {
   }
 }
 
-// --- World -----------------------------------------------------------------------------------------------------------
+// --- World
+// -----------------------------------------------------------------------------------------------------------
 
 World::World() {
   if (current_world != fallback_world) {
@@ -191,7 +195,9 @@ namespace sluice::port {
 
 using test::World;
 
-bool irq_save() { return std::exchange(World::current().irqs_on, false); }
+bool irq_save() {
+  return std::exchange(World::current().irqs_on, false);
+}
 
 void irq_restore(bool were_on) {
   World::current().irqs_on = were_on;
@@ -200,9 +206,15 @@ void irq_restore(bool were_on) {
   }
 }
 
-Hart& this_hart() { return World::current().hart; }
-u64 ticks() { return World::current().now_ticks; }
-void set_timer(u64 ticks) { World::current().timer_ticks = ticks; }
+Hart& this_hart() {
+  return World::current().hart;
+}
+u64 ticks() {
+  return World::current().now_ticks;
+}
+void set_timer(u64 ticks) {
+  World::current().timer_ticks = ticks;
+}
 void wake(Hart&) {}
 
 void idle() {
@@ -240,12 +252,16 @@ std::byte* allocate_pages(usize count) {
   --arena.allocations_left;
   return static_cast<std::byte*>(std::aligned_alloc(4096, count * 4096));
 }
-void free_pages(std::byte* pages, usize) { std::free(pages); }
+void free_pages(std::byte* pages, usize) {
+  std::free(pages);
+}
 
 Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask) {
   return World::current().arena.allocate(bytes, alignment, mask);
 }
-void dma_free(const DmaBlock& block) { World::current().arena.free(block); }
+void dma_free(const DmaBlock& block) {
+  World::current().arena.free(block);
+}
 Result<BusAddr> dma_map(std::byte* data, u32 bytes, DmaDirection direction, u64 mask) {
   return World::current().arena.map(data, bytes, direction, mask);
 }
@@ -253,7 +269,11 @@ void dma_unmap(BusAddr bus, std::byte* data, u32 bytes, DmaDirection direction) 
   World::current().arena.unmap(bus, data, bytes, direction);
 }
 
-void exit(u32 status) { throw test::Exit{status}; }
-void panic(std::string_view message) { throw test::Panic(std::string(message)); }
+void exit(u32 status) {
+  throw test::Exit{status};
+}
+void panic(std::string_view message) {
+  throw test::Panic(std::string(message));
+}
 
 }  // namespace sluice::port

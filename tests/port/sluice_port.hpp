@@ -15,12 +15,23 @@ struct Hart;
 
 namespace port {
 
-// The host's compiler must not move accesses across these; a device model in the same thread needs no more.
-inline void fence_rw_o() { asm volatile("" ::: "memory"); }
-inline void fence_i_rw() { asm volatile("" ::: "memory"); }
-inline void fence_rw_w() { asm volatile("" ::: "memory"); }
-inline void fence_r_rw() { asm volatile("" ::: "memory"); }
-inline void fence_rw_rw() { asm volatile("" ::: "memory"); }
+// The host's compiler must not move accesses across these; a device model in the same thread needs
+// no more.
+inline void fence_rw_o() {
+  asm volatile("" ::: "memory");
+}
+inline void fence_i_rw() {
+  asm volatile("" ::: "memory");
+}
+inline void fence_rw_w() {
+  asm volatile("" ::: "memory");
+}
+inline void fence_r_rw() {
+  asm volatile("" ::: "memory");
+}
+inline void fence_rw_rw() {
+  asm volatile("" ::: "memory");
+}
 
 bool irq_save();
 void irq_restore(bool were_on);

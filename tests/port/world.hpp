@@ -1,6 +1,6 @@
 // How a test controls the host's port: the machine that the code under test believes to run on.
-// A test makes one World; the hart, the clock, the registers and the DMA arena are its own and are checked for leaks
-// when it ends.
+// A test makes one World; the hart, the clock, the registers and the DMA arena are its own and are
+// checked for leaks when it ends.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,9 @@ struct Panic : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Memory that devices may touch, at bus addresses that are never the pointers. Each block and each mapping has guard
-// space around it in bus addresses; a mapping is a bounce buffer, copied in and out, and poisoned when given back.
+// Memory that devices may touch, at bus addresses that are never the pointers. Each block and each
+// mapping has guard space around it in bus addresses; a mapping is a bounce buffer, copied in and
+// out, and poisoned when given back.
 class Arena {
  public:
   Result<port::DmaBlock> allocate(usize bytes, usize alignment, u64 mask);
@@ -33,7 +34,8 @@ class Arena {
   Result<BusAddr> map(std::byte* data, u32 bytes, port::DmaDirection direction, u64 mask);
   void unmap(BusAddr bus, std::byte* data, u32 bytes, port::DmaDirection direction);
 
-  // The bytes at a bus address, or an empty span where [bus, bus + bytes) is not all in one live block or mapping.
+  // The bytes at a bus address, or an empty span where [bus, bus + bytes) is not all in one live
+  // block or mapping.
   std::span<std::byte> at(u64 bus, u64 bytes);
 
   usize live() const { return regions_.size(); }
@@ -87,12 +89,13 @@ class World {
   Hart hart;
   Arena arena;
   FakeController controller{1};
-  u64 now_ticks = 1000;        // of 1 ns
-  u64 timer_ticks = ~u64{0};   // the deadline set by the kernel
+  u64 now_ticks = 1000;       // of 1 ns
+  u64 timer_ticks = ~u64{0};  // the deadline set by the kernel
   bool irqs_on = true;
 
-  // Called by idle(), in order, until one says that it did something (a device model's step); where none did, the
-  // clock goes to the next timer; where there is no timer either, the test fails: it would hang.
+  // Called by idle(), in order, until one says that it did something (a device model's step); where
+  // none did, the clock goes to the next timer; where there is no timer either, the test fails: it
+  // would hang.
   std::vector<std::function<bool()>> steps;
 
   // Registers at a physical address; map_device gives them to whoever asks for that range.
@@ -102,7 +105,8 @@ class World {
   void deliver();
   // Moves the clock forward and delivers what is due.
   void advance_ns(u64 ns);
-  // Runs posted work and deliverable interrupts until nothing is left, as an idle hart would; time stands still.
+  // Runs posted work and deliverable interrupts until nothing is left, as an idle hart would; time
+  // stands still.
   void settle();
 
  private:

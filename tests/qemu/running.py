@@ -24,6 +24,21 @@ def _streams():
         check(b"\x01" not in read(log), "the log holds records")
 
 
+@case("a reader that comes late loses nothing")
+def _late_reader():
+    words = [RUN_SH, "--disk", image("fat12.img"), "--", "cat vda:/fragmented.bin"]
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    # All of it is more than any pipe holds: the guest ends before anything is read.
+    qemu = _child_of(process.pid)
+    deadline = time.monotonic() + 60
+    while _is_alive(qemu) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    check(not _is_alive(qemu), "the guest waits for the reader")
+    output = process.communicate(timeout=60)[0]
+    check(process.returncode == 0, f"exit status {process.returncode}")
+    check(output == read(image("fat12.tree/fragmented.bin")), f"{len(output)} bytes that are not the file's")
+
+
 @case("a command that does not end is ended, and every hart's place is told")
 def _timeout():
     endless = "bench --filename=ram0 --rw=randread --bs=4k --runtime=100 --time_based"

@@ -1,5 +1,6 @@
-// The target's port: supervisor mode on RISC-V. See kernel/port/README.md for what each name promises.
-// Used through the kernel's headers. Reference: RISC-V privileged architecture 1.12; virtual addresses equal physical ones.
+// The target's port: supervisor mode on RISC-V. See kernel/port/README.md for what each name
+// promises. Used through the kernel's headers. Reference: RISC-V privileged architecture 1.12;
+// virtual addresses equal physical ones.
 #pragma once
 
 #include <string_view>
@@ -14,11 +15,21 @@ struct Hart;
 
 namespace port {
 
-inline void fence_rw_o() { asm volatile("fence rw, o" ::: "memory"); }
-inline void fence_i_rw() { asm volatile("fence i, rw" ::: "memory"); }
-inline void fence_rw_w() { asm volatile("fence rw, w" ::: "memory"); }
-inline void fence_r_rw() { asm volatile("fence r, rw" ::: "memory"); }
-inline void fence_rw_rw() { asm volatile("fence rw, rw" ::: "memory"); }
+inline void fence_rw_o() {
+  asm volatile("fence rw, o" ::: "memory");
+}
+inline void fence_i_rw() {
+  asm volatile("fence i, rw" ::: "memory");
+}
+inline void fence_rw_w() {
+  asm volatile("fence rw, w" ::: "memory");
+}
+inline void fence_r_rw() {
+  asm volatile("fence r, rw" ::: "memory");
+}
+inline void fence_rw_rw() {
+  asm volatile("fence rw, rw" ::: "memory");
+}
 
 inline constexpr u64 kSstatusSie = u64{1} << 1;  // supervisor interrupts enabled
 
@@ -33,7 +44,9 @@ inline void irq_restore(bool were_on) {
   }
 }
 
-inline void relax() { asm volatile("nop"); }
+inline void relax() {
+  asm volatile("nop");
+}
 
 inline Hart& this_hart() {
   Hart* hart;
@@ -50,7 +63,9 @@ inline u64 ticks() {
 void set_timer(u64 ticks);
 
 // A pending interrupt ends wfi even while interrupts are off, so that nothing is slept over.
-inline void idle() { asm volatile("wfi" ::: "memory"); }
+inline void idle() {
+  asm volatile("wfi" ::: "memory");
+}
 inline void wake(Hart&) {}
 
 Result<MmioRegion*> map_device(PhysAddr base, u64 bytes);
@@ -68,7 +83,8 @@ struct DmaBlock {
 Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask);
 void dma_free(const DmaBlock& block);
 
-// Memory is identity-mapped and devices are coherent: a mapping is the address itself, if the device can reach it.
+// Memory is identity-mapped and devices are coherent: a mapping is the address itself, if the
+// device can reach it.
 inline Result<BusAddr> dma_map(std::byte* data, u32 bytes, DmaDirection, u64 mask) {
   const u64 start = reinterpret_cast<u64>(data);
   if (start + bytes - 1 > mask) [[unlikely]] {
