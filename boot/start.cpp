@@ -119,7 +119,9 @@ void bring_up_devices() {
   for (dev::Bus* bus : image.buses) {
     dev::add_bus(*bus);
   }
-  platform.populate(tree);
+  if (const Result<void> populated = platform.populate(tree); !populated) {
+    log::error("device tree: not all devices were added: {}", to_string(populated.error()));
+  }
   ram_disk.platform_data = initrd();
   if (!platform.add_device(ram_disk)) {
     log::error("ram0: the device tree has a device of that name");
