@@ -1,4 +1,4 @@
-"""Machines with a device tree that lacks something: QEMU's own tree, less a node."""
+"""Machines with another device tree: QEMU's own, less a node or with another hart to start on."""
 
 import os
 import re
@@ -13,13 +13,25 @@ def _tool(*words):
     return subprocess.run(words, check=True, capture_output=True).stdout.decode()
 
 
-def _without(scratch, pattern, words):
-    """QEMU's tree for the machine that run.sh starts, without the nodes whose names match."""
-    full = scratch.file("full.dtb")
-    options = ["-M", f"virt,dumpdtb={full}", "-m", "128M", "-display", "none", "-kernel", os.environ["SLUICE_IMAGE"]]
-    _tool(QEMU, *options, "-append", f"console=records -- {words}")
+def _tree_of(words, harts=1):
+    """QEMU's tree for the machine that run.sh starts, as source."""
+    with Scratch() as scratch:
+        full = scratch.file("full.dtb")
+        options = ["-M", f"virt,dumpdtb={full}", "-m", "128M", "-smp", str(harts), "-display", "none"]
+        _tool(QEMU, *options, "-kernel", os.environ["SLUICE_IMAGE"], "-append", f"console=records -- {words}")
+        return _tool("dtc", "-q", "-I", "dtb", "-O", "dts", full)
+
+
+def _blob(scratch, text):
+    source, blob = scratch.file("changed.dts", text), scratch.file("changed.dtb")
+    _tool("dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-o", blob, source)
+    return blob
+
+
+def _less(text, pattern):
+    """The tree without the nodes whose names match."""
     kept, depth, removed = [], 0, 0
-    for line in _tool("dtc", "-q", "-I", "dtb", "-O", "dts", full).splitlines():
+    for line in text.splitlines():
         opens, closes = line.rstrip().endswith("{"), line.strip() == "};"
         if depth == 0 and opens and re.match(pattern, line.strip()):
             depth = 1
@@ -29,15 +41,12 @@ def _without(scratch, pattern, words):
         else:
             kept.append(line)
     check(removed > 0, f"the tree has no node {pattern}")
-    source = scratch.file("less.dts", "\n".join(kept))
-    less = scratch.file("less.dtb")
-    _tool("dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-o", less, source)
-    return less
+    return "\n".join(kept)
 
 
 def _boot_without(pattern, words, disk=True):
     with Scratch() as scratch:
-        tree = _without(scratch, pattern, words)
+        tree = _blob(scratch, _less(_tree_of(words), pattern))
         disk_words = ["--disk", image("broken.img")] if disk else []
         return run(*disk_words, "--qemu", f"-dtb '{tree}'", "--", words, timeout="20")
 
@@ -62,3 +71,14 @@ def _no_finisher():
 @case("a tree without virtio has no disk and says so")
 def _no_virtio():
     _boot_without(r"virtio_mmio@", "ls vda:/").expect(1, out="", in_err=["vda"])
+
+
+@case("a hart that is not number 0 boots, and its disk interrupts it")
+def _other_hart():
+    # The firmware leaves a disabled hart alone, so that hart 1 starts.
+    text = _tree_of("ls vda:/; dmesg", harts=2)
+    hart_0 = text.index("cpu@0 {")
+    disabled = text[:hart_0] + text[hart_0:].replace('status = "okay"', 'status = "disabled"', 1)
+    with Scratch() as scratch:
+        words = ["--smp", "2", "--disk", image("broken.img"), "--qemu", f"-dtb '{_blob(scratch, disabled)}'"]
+        run(*words, "--", "ls vda:/; dmesg").expect(0, in_out=["good.bin", "context 3 for hart 1"])
