@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 
-from guest import bench, demo, disks, machine, session
+from guest import bench, demo, disks, machine, outcome, session
 from guest.elf import Elf
 from guest.errors import CANNOT_START, OK, TIMEOUT, CannotStart, Failure, Interrupted
 from guest.options import Options, parse
@@ -55,7 +55,7 @@ def boot(options, disk_list=None):
         if timeout is None and not interactive:
             timeout = DEFAULT_TIMEOUT
         run = session.Session(words, elf, timeout)
-        log = session.Tail(log_path)
+        log = outcome.Tail(log_path)
         try:
             if on_terminal:
                 status = run.run_on_terminal(log_path)
@@ -66,8 +66,8 @@ def boot(options, disk_list=None):
         finally:
             log.close()
         if status in (CANNOT_START, TIMEOUT):
-            session.say(f"the serial log is {log_path}")
-        return session.report_guest_errors(folder.path, status)
+            outcome.say(f"the serial log is {log_path}")
+        return outcome.report_guest_errors(folder.path, status)
 
 
 def debug(options):
@@ -87,7 +87,7 @@ def debug(options):
             console = ["-chardev", f"file,id=console,path={disks.doubled(log)}", "-serial", "chardev:console"]
             run.start(console)
             run.wait_for_file(stub)
-            session.say(f"the machine waits at its first instruction; its serial log is {log}")
+            outcome.say(f"the machine waits at its first instruction; its serial log is {log}")
             # Ctrl-C is the debugger's.
             with session.signals_ignored():
                 return subprocess.run(
@@ -140,7 +140,7 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except Failure as failure:
-        session.say(failure)
+        outcome.say(failure)
         sys.exit(failure.status)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -11,7 +11,7 @@ import re
 import statistics
 import subprocess
 
-from guest import disks, machine, session
+from guest import disks, machine, outcome, session
 from guest.errors import CannotStart
 from guest.options import Options
 
@@ -59,7 +59,7 @@ def _guest_rate(elf, path, depth, reads, folder):
     options = Options(command="exec", words=[job])
     disk = disks.Disk(path, read_only=True, direct=True)
     words = machine.arguments(options, [disk], elf, folder.path, records=True)
-    log = session.Tail(folder.file("serial.log"))
+    log = outcome.Tail(folder.file("serial.log"))
     try:
         text = _Capture(words, elf, 300).output_of(log)
     finally:
@@ -87,4 +87,4 @@ def run(elf, image_folder, folder):
         rate, wait, limit = map(statistics.median, (ours, waits, host))
         mib = rate * BLOCK / (1 << 20)
         print(f"{depth:>5}  {rate:>10.0f}  {mib:>7.1f}  {wait / 1000:>8.1f}  {limit:>10.0f}  {rate / limit:>5.2f}", flush=True)
-    return session.report_guest_errors(folder.path, 0)
+    return outcome.report_guest_errors(folder.path, 0)

@@ -1,6 +1,6 @@
 """QEMU's command line for a run: from options to words. Used by session.py's callers.
 
-File descriptors for the serial line and QMP are inherited, so that no path is too long and nothing is left behind.
+QMP's file descriptor is inherited, so that no path is too long and nothing is left behind.
 """
 
 import os
@@ -61,8 +61,9 @@ def guest_error_log(folder):
     return os.path.join(folder, "guest-errors.log")
 
 
-def console_by_socket(fd):
-    return ["-chardev", f"socket,id=console,fd={fd}", "-serial", "chardev:console"]
+def console_on_pipes():
+    """QEMU's standard input and output are the serial line: a pipe holds far more than a socket of single bytes."""
+    return ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
 
 
 def console_on_terminal(log):
