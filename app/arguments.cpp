@@ -2,8 +2,6 @@
 // the long options of GNU).
 #include "arguments.hpp"
 
-#include <charconv>
-
 namespace sluice::app {
 
 bool OptionReader::next() {
@@ -56,21 +54,6 @@ bool OptionReader::take_value() {
   value_ = words_[at_++];
   taken_ = true;
   return true;
-}
-
-std::optional<u64> parse_number(std::string_view text) {
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    base = 16;
-    text.remove_prefix(2);
-  }
-  u64 value = 0;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
-  if (error != std::errc() || stop != end) {
-    return std::nullopt;
-  }
-  return value;
 }
 
 std::optional<u64> parse_size(std::string_view text) {

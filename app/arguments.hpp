@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include <sluice/kernel/number.hpp>
 #include <sluice/kernel/types.hpp>
 
 namespace sluice::app {
@@ -50,9 +51,6 @@ class OptionReader {
   bool taken_ = false;
   bool options_over_ = false;
 };
-
-// A number, decimal or 0x…; nothing where the text is anything else or too large.
-std::optional<u64> parse_number(std::string_view text);
 
 // A number of bytes: a number with at most one of k, M, G, T behind it, in either case, each 1024
 // times the one before.

@@ -1,9 +1,8 @@
 // Looking words up in the kernel command line.
 #include <sluice/kernel/command_line.hpp>
 
-#include <charconv>
-
 #include <sluice/kernel/log.hpp>
+#include <sluice/kernel/number.hpp>
 
 namespace sluice::command_line {
 namespace {
@@ -54,11 +53,8 @@ std::optional<u64> number(std::string_view name, u64 minimum, u64 maximum) {
   if (!text) {
     return std::nullopt;
   }
-  const bool hex = text->starts_with("0x");
-  const std::string_view digits = hex ? text->substr(2) : *text;
-  u64 result = 0;
-  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), result, hex ? 16 : 10);
-  if (error != std::errc{} || end != digits.end() || result < minimum || result > maximum) {
+  const std::optional<u64> result = parse_number(*text);
+  if (!result || *result < minimum || *result > maximum) {
     log::error("command line: {}={} is no number from {} to {}; ignored", name, *text, minimum,
                maximum);
     return std::nullopt;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 
 namespace sluice {
@@ -66,10 +65,13 @@ void put_number(Sink& sink, const FormatArg& arg, const Spec& spec) {
   if (negative) {
     magnitude = ~magnitude + 1;
   }
-  const char* end =
-      std::to_chars(digits.data(), digits.data() + digits.size(), magnitude, spec.hex ? 16 : 10)
-          .ptr;
-  const std::string_view body(digits.data(), static_cast<usize>(end - digits.data()));
+  usize first = digits.size();
+  do {
+    const u64 base = spec.hex ? 16 : 10;
+    digits[--first] = "0123456789abcdef"[magnitude % base];
+    magnitude /= base;
+  } while (magnitude != 0);
+  const std::string_view body(digits.data() + first, digits.size() - first);
 
   std::array<char, 48> text;
   BufferSink out(text);

@@ -16,7 +16,7 @@ if(NOT DEFINED CACHE{SLUICE_CROSS_PREFIX})
       continue()
     endif()
     execute_process(
-      COMMAND sh -c "printf '#include <expected>\\n#include <charconv>\\nstd::expected<int, int> x;\\n' |\
+      COMMAND sh -c "printf '#include <expected>\\nstd::expected<int, int> x;\\n' |\
         '${_gxx}' -std=c++23 -march=rv64gc -mabi=lp64d -ffreestanding -fsyntax-only -x c++ -"
       RESULT_VARIABLE _status OUTPUT_QUIET ERROR_QUIET)
     if(_status EQUAL 0)

@@ -86,7 +86,9 @@ Result<void> Device::request_irq(u32 index, irq::Handler handler, void* context)
     return {};
   }
   if (registration.error() == Errc::Defer) {
-    return defer("its interrupt controller");
+    const bool in_tree = !node || node.tree()->find_phandle(irq.controller_phandle);
+    return defer(in_tree ? "its interrupt controller"
+                         : "its interrupt controller, which the device tree lacks");
   }
   return reject(registration.error(), "its interrupt cannot be had");
 }

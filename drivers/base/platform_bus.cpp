@@ -109,6 +109,11 @@ void read_interrupts_extended(InterruptCells& interrupt_cells, Device& device) {
 void read_interrupts(InterruptCells& interrupt_cells, Device& device) {
   const std::optional<u32> phandle = device.node.interrupt_parent();
   const std::optional<u32> cells = phandle ? interrupt_cells.of(*phandle) : std::nullopt;
+  if (phandle && !device.node.tree()->find_phandle(*phandle)) {
+    // It never comes: the device waits for it, and says so.
+    add_irq(device, *phandle, device.node.cell_at("interrupts", 0).value_or(0));
+    return;
+  }
   if (!cells) {
     log::warning("{}: its interrupts are of no usable controller ({:#x})", device.name(),
                  phandle.value_or(0));

@@ -144,18 +144,26 @@ TEST_CASE("platform bus: interrupts are read for controllers of one and of two c
 TEST_CASE("platform bus: interrupts of no usable controller leave the device without, and say so") {
   TreeBuilder build = with_controller(3);
   build.begin("three@1").text("compatible", "x").cells("interrupts", {5, 6, 7}).end();
-  build.begin("lost@2")
-      .text("compatible", "x")
-      .cells("interrupt-parent", {99})
-      .cells("interrupts", {5})
-      .end();
   Machine machine(build.finish());
   LogLines lines;
   REQUIRE(machine.bus.populate(machine.tree));
   CHECK(machine.bus.find_device("1.three")->irq_count == 0);
-  CHECK(machine.bus.find_device("2.lost")->irq_count == 0);
-  CHECK(lines.has("1.three"));
-  CHECK(lines.has("2.lost: its interrupts are of no usable controller (0x63)"));
+  CHECK(lines.has("1.three: its interrupts are of no usable controller (0x3)"));
+}
+
+TEST_CASE("platform bus: a device waits for an interrupt controller that the tree lacks, by name") {
+  TreeBuilder build;
+  build.begin("lost@2").text("compatible", "x");
+  build.cells("interrupt-parent", {99}).cells("interrupts", {5}).end();
+  Machine machine(build.finish());
+  REQUIRE(machine.bus.populate(machine.tree));
+  dev::Device& device = *machine.bus.find_device("2.lost");
+  REQUIRE(device.irq_count == 1);
+  CHECK(device.irqs[0].controller_phandle == 99);
+  const Result<void> asked = device.request_irq(0, [](void*) {}, nullptr);
+  REQUIRE_FALSE(asked);
+  CHECK(asked.error() == Errc::Defer);
+  CHECK(device.reason() == "waits for its interrupt controller, which the device tree lacks");
 }
 
 TEST_CASE(
