@@ -1,5 +1,6 @@
 // What the compiler expects of a C++ runtime. The program ends by switching the machine off, so
 // that static objects are never destroyed.
+#include <exception>
 #include <new>
 
 #include <sluice/kernel/panic.hpp>
@@ -22,22 +23,20 @@ namespace std {
 
 const nothrow_t nothrow{};
 
-// The standard library's own checks end here.
-void __throw_bad_alloc() {
-  sluice::panic("std: out of memory");
-}
-void __throw_length_error(const char* what) {
-  sluice::panic(what);
-}
-void __throw_logic_error(const char* what) {
-  sluice::panic(what);
-}
-void __throw_out_of_range_fmt(const char* what, ...) {
-  sluice::panic(what);
-}
-[[noreturn]] void __glibcxx_assert_fail(const char*, int, const char*,
-                                        const char* condition) noexcept {
-  sluice::panic(condition);
+// Where the checks of a freestanding standard library end.
+void terminate() noexcept {
+  sluice::panic("std::terminate: a check of the standard library failed");
 }
 
 }  // namespace std
+
+// The same of libraries that call it instead; by its name for the linker, because the others
+// define it themselves.
+extern "C" {
+
+[[noreturn]] void std_out_of_range(const char* what, ...) asm("_ZSt24__throw_out_of_range_fmtPKcz");
+void std_out_of_range(const char* what, ...) {
+  sluice::panic(what);
+}
+
+}  // extern "C"
