@@ -26,9 +26,9 @@ endif()
 if(SLUICE_BARE_METAL)
   target_compile_options(sluice_flags INTERFACE
     -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fbuiltin -fno-pic -fno-omit-frame-pointer
-    $<$<CONFIG:Release>:-flto=auto> -ffunction-sections
+    $<$<CONFIG:Release>:-flto> -ffunction-sections
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables>)
-  target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto=auto> $<$<CONFIG:Release>:-O2>)
+  target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto;-flto-partition=one;-O2>)
 elseif(SLUICE_SANITIZE)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)
