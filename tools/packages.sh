@@ -20,7 +20,6 @@ boot   mkfs.fat               4.1   dosfstools
 boot   mcopy                  4.0   mtools
 test   g++                    12    g++
 test   catch2                 2.13  catch2
-test   rapidcheck             0     librapidcheck-dev
 test   libfdt                 1.4   libfdt-dev
 test   dtc                    1.4   device-tree-compiler
 test   qemu-img               7.0   qemu-utils
@@ -78,7 +77,6 @@ locate() {
     gdb) riscv_gdb ;;
     opensbi) first_file {/usr/share,/usr/local/share}/qemu/opensbi-riscv64-generic-fw_dynamic.bin ;;
     catch2) header catch2/catch_all.hpp || header catch2/catch.hpp ;;
-    rapidcheck) header rapidcheck.h ;;
     libfdt) header libfdt.h ;;
     *) command -v "$1" ;;
   esac
@@ -93,7 +91,7 @@ version() {
       text=$(sed -n 's/^#define CATCH_VERSION_[MP].* //p' "$(dirname "$2")"/catch{,_version_macros}.hpp 2>/dev/null |
         paste -s -d . || true)
       ;;
-    rapidcheck | libfdt) text='' ;;
+    libfdt) text='' ;;
     mkfs.fat) text=$("$2" --help 2>&1 || true) ;;
     *) text=$("$2" --version 2>&1 || true) ;;
   esac

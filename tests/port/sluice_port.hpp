@@ -2,18 +2,9 @@
 // See kernel/port/README.md for what each name promises; tests control it through world.hpp.
 #pragma once
 
-#include <expected>
-#include <string_view>
+#include <sluice/kernel/port/functions.hpp>
 
-#include <sluice/kernel/result.hpp>
-#include <sluice/kernel/types.hpp>
-
-namespace sluice {
-
-class MmioRegion;
-struct Hart;
-
-namespace port {
+namespace sluice::port {
 
 // The host's compiler must not move accesses across these; a device model in the same thread needs
 // no more.
@@ -38,29 +29,10 @@ void irq_restore(bool were_on);
 inline void relax() {}
 Hart& this_hart();
 u64 ticks();
-void set_timer(u64 ticks);
 void idle();
 void wake(Hart& hart);
 
-Result<MmioRegion*> map_device(PhysAddr base, u64 bytes);
-void unmap_device(MmioRegion* region);
-
-std::byte* allocate_pages(usize count);
-void free_pages(std::byte* pages, usize count);
-
-enum class DmaDirection : u8 { ToDevice, FromDevice };
-struct DmaBlock {
-  std::byte* data = nullptr;
-  BusAddr bus{};
-  usize bytes = 0;
-};
-Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask);
-void dma_free(const DmaBlock& block);
 Result<BusAddr> dma_map(std::byte* data, u32 bytes, DmaDirection direction, u64 mask);
 void dma_unmap(BusAddr bus, std::byte* data, u32 bytes, DmaDirection direction);
 
-[[noreturn]] void exit(u32 status);
-[[noreturn]] void panic(std::string_view message);
-
-}  // namespace port
-}  // namespace sluice
+}  // namespace sluice::port

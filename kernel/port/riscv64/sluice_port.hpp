@@ -3,17 +3,9 @@
 // virtual addresses equal physical ones.
 #pragma once
 
-#include <string_view>
+#include <sluice/kernel/port/functions.hpp>
 
-#include <sluice/kernel/result.hpp>
-#include <sluice/kernel/types.hpp>
-
-namespace sluice {
-
-class MmioRegion;
-struct Hart;
-
-namespace port {
+namespace sluice::port {
 
 inline void fence_rw_o() {
   asm volatile("fence rw, o" ::: "memory");
@@ -60,28 +52,11 @@ inline u64 ticks() {
   return value;
 }
 
-void set_timer(u64 ticks);
-
 // A pending interrupt ends wfi even while interrupts are off, so that nothing is slept over.
 inline void idle() {
   asm volatile("wfi" ::: "memory");
 }
 inline void wake(Hart&) {}
-
-Result<MmioRegion*> map_device(PhysAddr base, u64 bytes);
-void unmap_device(MmioRegion* region);
-
-std::byte* allocate_pages(usize count);
-void free_pages(std::byte* pages, usize count);
-
-enum class DmaDirection : u8 { ToDevice, FromDevice };
-struct DmaBlock {
-  std::byte* data = nullptr;
-  BusAddr bus{};
-  usize bytes = 0;
-};
-Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask);
-void dma_free(const DmaBlock& block);
 
 // Memory is identity-mapped and devices are coherent: a mapping is the address itself, if the
 // device can reach it.
@@ -94,8 +69,4 @@ inline Result<BusAddr> dma_map(std::byte* data, u32 bytes, DmaDirection, u64 mas
 }
 inline void dma_unmap(BusAddr, std::byte*, u32, DmaDirection) {}
 
-[[noreturn]] void exit(u32 status);
-[[noreturn]] void panic(std::string_view message);
-
-}  // namespace port
-}  // namespace sluice
+}  // namespace sluice::port
