@@ -5,9 +5,9 @@ import os
 from harness import case, run
 
 
-def _boot(word):
+def _boot(word, *options):
     build = os.path.dirname(os.path.dirname(os.environ["SLUICE_IMAGE"]))
-    return run("--", word, env={"SLUICE_IMAGE": os.path.join(build, "tests", "boot", "boot_test")}, timeout="30")
+    return run(*options, "--", word, env={"SLUICE_IMAGE": os.path.join(build, "tests", "boot", "boot_test")}, timeout="30")
 
 
 PANICS = {
@@ -36,6 +36,11 @@ def _record():
 @case("a timer ends a wait in time")
 def _timer():
     _boot("timer").expect(0)
+
+
+@case("a timer ends a wait in time through the firmware, too")
+def _firmware_timer():
+    _boot("timer", "--cpu", "rv64,sstc=off").expect(0)
 
 
 @case("an interrupt leaves the registers as they were")
