@@ -1,8 +1,10 @@
-// Catch2, version 2 or 3, under the names of version 3.
+// Catch2, version 2 or 3, under one set of names.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
+
+using Catch::Approx;  // where version 2 has it
 #else
 #include <catch2/catch.hpp>
 

@@ -93,10 +93,10 @@ TEST_CASE("the JSON has fio's keys with what was measured") {
   CHECK(machine.run(
             "bench --filename=vda --rw=read --bs=4k --number_ios=200 --output-format=json") == 0);
   const std::string& json = machine.out;
-  CHECK(json_number(json, "read", "iops") == Catch::Approx(1e6).epsilon(0.001));
-  CHECK(json_number(json, "read", "bw_bytes") == Catch::Approx(4.096e9).epsilon(0.001));
+  CHECK(json_number(json, "read", "iops") == Approx(1e6).epsilon(0.001));
+  CHECK(json_number(json, "read", "bw_bytes") == Approx(4.096e9).epsilon(0.001));
   CHECK(json_number(json, "read", "io_bytes") == 200 * 4096);
-  CHECK(json_number(json, "lat_ns", "mean") == Catch::Approx(1000));
+  CHECK(json_number(json, "lat_ns", "mean") == Approx(1000));
   CHECK(json_number(json, "clat_ns", "min") == 1000);
   CHECK(json_number(json, "slat_ns", "N") == 0);
   CHECK(json_number(json, "percentile", "99.000000") == 1000);
