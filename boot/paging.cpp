@@ -15,6 +15,7 @@ namespace {
 constexpr u32 kIndexBits = 9;
 constexpr u32 kPageBits = 12;
 constexpr u64 kEntries = u64{1} << kIndexBits;
+constexpr u64 kMaxDeviceBytes = 64 * 1024 * 1024;  // of one device: the largest PLIC
 constexpr u64 kSatpSv39 = u64{8} << 60;
 
 // Bits of an entry.
@@ -121,26 +122,6 @@ void PageTables::unmap(u64 start, u64 end) {
   flush_translations();
 }
 
-bool PageTables::is_mapped(u64 address) const {
-  if (address >= kAddressLimit) {
-    return false;
-  }
-  const Entry* table = root_;
-  for (u32 level = 2;; --level) {
-    const Entry entry = table[index_at(address, level)];
-    if ((entry & kValid) == 0) {
-      return false;
-    }
-    if ((entry & kLeafBits) != 0) {
-      return true;
-    }
-    if (level == 0) {
-      return false;
-    }
-    table = table_of(entry);
-  }
-}
-
 void PageTables::activate() const {
   flush_translations();
   csr::write_satp(kSatpSv39 | reinterpret_cast<u64>(root_) >> kPageBits);
@@ -206,7 +187,8 @@ using boot::DeviceRegion;
 Result<MmioRegion*> map_device(PhysAddr base, u64 bytes) {
   const u64 end = base.value() + bytes;
   // Page 0 stays unmapped, and what a tree calls a register is never memory.
-  if (bytes == 0 || end < base.value() || end > boot::kAddressLimit || base.value() < kPageBytes) {
+  if (bytes == 0 || bytes > boot::kMaxDeviceBytes || end < base.value() ||
+      end > boot::kAddressLimit || base.value() < kPageBytes) {
     return fail(Errc::OutOfRange);
   }
   auto* region = new (std::nothrow) DeviceRegion(base.value(), bytes);

@@ -23,7 +23,6 @@ class PageTables {
   Result<void> map(u64 start, u64 end, Access access);
   // Takes 4 KiB pages of [start, end), mapped as such, out again.
   void unmap(u64 start, u64 end);
-  bool is_mapped(u64 address) const;
 
   // Switches translation on.
   void activate() const;

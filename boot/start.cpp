@@ -163,6 +163,10 @@ u32 run_main() {
     } else if (kind == WordReader::Kind::Separator) {
       argv[argc++] = separator.data();
     } else {
+      if (kind == WordReader::Kind::Unterminated) {
+        log::error("command line: a quote is not closed; the words from there on are left out: {}",
+                   words);
+      }
       break;
     }
   }

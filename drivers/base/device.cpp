@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <sluice/kernel/log.hpp>
 #include <sluice/kernel/panic.hpp>
 
 namespace sluice::dev {
@@ -56,8 +57,14 @@ Result<MmioRegion*> Device::map_mmio(u32 index) {
   if (index >= mmio_count || mmio[index].bytes == 0) {
     return reject(Errc::OutOfRange, "it has no such registers");
   }
-  const Result<MmioRegion*> region = port::map_device(mmio[index].base, mmio[index].bytes);
+  const auto [base, bytes] = mmio[index];
+  // A place that the widest access would have to straddle is no place for registers.
+  const bool aligned = base.value() % sizeof(u32) == 0;
+  const Result<MmioRegion*> region =
+      aligned ? port::map_device(base, bytes) : fail(Errc::Malformed);
   if (!region) {
+    log::error("{}: its registers at {:#x} ({:#x} bytes) cannot be mapped: {}", name(), base, bytes,
+               aligned ? to_string(region.error()) : "not aligned");
     // That no registers are there is no empty place: the device's description is wrong.
     const Errc error = region.error() == Errc::NotFound ? Errc::OutOfRange : region.error();
     return reject(error, "its registers cannot be mapped");

@@ -69,7 +69,8 @@ class Device : public ListNode<> {
 
   // Managed resources, for probe. Each is released when the driver is unbound, in reverse order.
 
-  // Maps register range `index`. OutOfRange: it has none of that index; NoMemory.
+  // Maps register range `index`. OutOfRange: it has none of that index; Malformed: not aligned to
+  // 4 bytes; NoMemory; Invalid: something else is mapped there. All but the first are logged.
   Result<MmioRegion*> map_mmio(u32 index);
   // Asks for interrupt `index`; the handler runs in irq context. A bound device may ask too, and
   // counts as bound after its controller from then on. Defer, OutOfRange, Busy, NoMemory.

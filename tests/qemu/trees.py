@@ -84,3 +84,34 @@ def _other_hart():
     with Scratch() as scratch:
         words = ["--smp", "2", "--disk", image("broken.img"), "--qemu", f"-dtb '{_blob(scratch, disabled)}'"]
         run(*words, "--", "ls vda:/; dmesg").expect(0, in_out=["good.bin", "context 3 for hart 1"])
+
+
+def _boot_with_registers(registers):
+    """A machine whose first virtio slot claims to have its registers there."""
+    text = _tree_of("ls vda:/")
+    changed = text.replace("reg = <0x00 0x10008000 0x00 0x1000>", f"reg = <{registers}>")
+    check(changed != text, "the tree has no slot at 0x10008000")
+    with Scratch() as scratch:
+        words = ["--disk", image("broken.img"), "--qemu", f"-dtb '{_blob(scratch, changed)}'"]
+        return run(*words, "--", "ls vda:/; dmesg", timeout="20")
+
+
+@case("registers between two words are refused with their address")
+def _misaligned_registers():
+    _boot_with_registers("0x00 0x10008002 0x00 0x1000").expect(
+        1, in_out=["its registers at 0x10008002 (0x1000 bytes) cannot be mapped: not aligned"], in_err=["vda"]
+    )
+
+
+@case("registers of half the address space are refused with their size")
+def _endless_registers():
+    _boot_with_registers("0x00 0x10008000 0x20 0x00").expect(
+        1, in_out=["its registers at 0x10008000 (0x2000000000 bytes) cannot be mapped: out of range"], in_err=["vda"]
+    )
+
+
+@case("registers that lie in memory are refused")
+def _registers_in_memory():
+    _boot_with_registers("0x00 0x86000000 0x00 0x1000").expect(
+        1, in_out=["its registers at 0x86000000 (0x1000 bytes) cannot be mapped"], in_err=["vda"]
+    )

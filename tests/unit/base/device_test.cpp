@@ -401,17 +401,22 @@ TEST_CASE("registers are mapped from the device's resources, and what is not the
     void write32(u64, u32) override {}
   } registers;
   s.world.add_registers(PhysAddr(0x1000), registers);
+  s.world.add_registers(PhysAddr(0x2002), registers);
+  test::LogLines lines;
   TestDevice device("uart0");
   device.mmio[0] = {PhysAddr(0x1000), 0x100};
   device.mmio[1] = {PhysAddr(0x9000), 0x100};
   device.mmio[2] = {PhysAddr(0x1000), 0};
-  device.mmio_count = 3;
+  device.mmio[3] = {PhysAddr(0x2002), 0x100};
+  device.mmio_count = 4;
   s.driver.on_probe = [&](dev::Device& d) -> Result<void> {
     MmioRegion* mapped = TRY(d.map_mmio(0));
     CHECK(mapped->read32(0) == 0x74726976);
     CHECK(d.map_mmio(1).error() == Errc::OutOfRange);
     CHECK(d.map_mmio(2).error() == Errc::OutOfRange);
-    CHECK(d.map_mmio(3).error() == Errc::OutOfRange);
+    CHECK(lines.has("uart0: its registers at 0x9000 (0x100 bytes) cannot be mapped"));
+    CHECK(d.map_mmio(3).error() == Errc::Malformed);
+    CHECK(lines.has("uart0: its registers at 0x2002 (0x100 bytes) cannot be mapped"));
     CHECK(d.map_mmio(4).error() == Errc::OutOfRange);
     return {};
   };
