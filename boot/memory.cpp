@@ -24,15 +24,19 @@ struct Extent {
   u64 end;
 };
 
-// A handful of address ranges; a tree that names more than fit is told so.
+// A handful of address ranges. One that was left out could be given away although it is not free,
+// so that a tree that names more than fit ends here.
 class ExtentList {
  public:
+  static constexpr usize kMaxExtents = 64;
+
   void add(u64 start, u64 bytes, std::string_view what) {
     if (bytes == 0 || start + bytes < start) {
       log::error("device tree: {} at {:#x} of {:#x} bytes makes no sense; ignored", what, start,
                  bytes);
-    } else if (count_ == extents_.size()) {
-      log::error("device tree: too many ranges; {} at {:#x} ignored", what, start);
+    } else if (count_ == kMaxExtents) {
+      panic_with("device tree: more than {} ranges; there is no room for {} at {:#x}", kMaxExtents,
+                 what, start);
     } else {
       extents_[count_++] = {start, start + bytes};
     }
@@ -40,7 +44,7 @@ class ExtentList {
   std::span<Extent> all() { return {extents_.data(), count_}; }
 
  private:
-  std::array<Extent, 32> extents_{};
+  std::array<Extent, kMaxExtents> extents_{};
   usize count_ = 0;
 };
 
@@ -199,7 +203,7 @@ void map_image() {
 }
 
 void map_memory(u64 tree_start, u64 tree_end) {
-  std::array<Extent, 40> holes{};
+  std::array<Extent, ExtentList::kMaxExtents + 3> holes{};
   usize count = 0;
   for (const Extent& extent : firmware.all()) {
     holes[count++] = extent;
