@@ -38,7 +38,8 @@ class ExtentList {
       panic_with("device tree: more than {} ranges; there is no room for {} at {:#x}", kMaxExtents,
                  what, start);
     } else {
-      extents_[count_++] = {start, start + bytes};
+      // Nothing beyond the limit is ever used; below it no rounding to pages overflows.
+      extents_[count_++] = {std::min(start, kAddressLimit), std::min(start + bytes, kAddressLimit)};
     }
   }
   std::span<Extent> all() { return {extents_.data(), count_}; }

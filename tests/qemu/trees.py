@@ -117,23 +117,31 @@ def _registers_in_memory():
     )
 
 
-def _boot_with_reservations(count):
-    """A machine whose tree reserves this many single pages, each for itself."""
-    text = _tree_of("ls vda:/")
-    entries = "".join(f"/memreserve/ {0x86000000 + 0x2000 * number:#x} 0x1000;\n" for number in range(count))
-    changed = text.replace("/dts-v1/;", "/dts-v1/;\n" + entries, 1)
+def _boot_with_reservations(ranges):
+    """A machine whose tree reserves these ranges: (start, bytes)."""
+    entries = "".join(f"/memreserve/ {start:#x} {size:#x};\n" for start, size in ranges)
+    changed = _tree_of("ls vda:/").replace("/dts-v1/;", "/dts-v1/;\n" + entries, 1)
     with Scratch() as scratch:
         words = ["--disk", image("broken.img"), "--qemu", f"-dtb '{_blob(scratch, changed)}'"]
         return run(*words, "--", "cksum vda:/good.bin", timeout="20")
 
 
+def _pages(count):
+    return [(0x86000000 + 0x2000 * number, 0x1000) for number in range(count)]
+
+
 @case("memory that the tree reserves in many pieces is left alone")
 def _some_reservations():
-    _boot_with_reservations(30).expect(0, in_out=["5000 vda:/good.bin"])
+    _boot_with_reservations(_pages(30)).expect(0, in_out=["5000 vda:/good.bin"])
 
 
 @case("more reserved memory than can be kept track of is a panic that says so, not memory given away")
 def _too_many_reservations():
-    _boot_with_reservations(80).expect(
+    _boot_with_reservations(_pages(80)).expect(
         101, out="", in_err=["panic", "device tree: more than 64 ranges; there is no room for reserved memory at 0x86080000"]
     )
+
+
+@case("a tree that reserves all there is leaves too little memory, and says so")
+def _all_reserved():
+    _boot_with_reservations([(0, (1 << 64) - 1)]).expect(101, out="", in_err=["panic", "too little memory"])
