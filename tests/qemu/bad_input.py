@@ -126,7 +126,7 @@ def _huge_file():
 def _broken_disk(errors=""):
     sector = read(image("broken.sector")).decode()
     inject = f"inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.sector={sector},inject-error.0.errno=5"
-    node = f"-blockdev driver=blkdebug,node-name=bad,image.driver=file,image.filename={image('broken.img')},{inject}"
+    node = f"-blockdev driver=blkdebug,node-name=bad,read-only=on,image.driver=file,image.filename={image('broken.img')},{inject}"
     return ["--qemu", f"{node} -device virtio-blk-device,drive=bad{errors}"]
 
 
