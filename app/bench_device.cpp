@@ -1,104 +1,68 @@
-// The engine on a device: an array of bios, as many as the depth, that go round between the device
-// and this loop. Nothing is allocated while it runs, the clock is read once per batch, and the I/Os
-// that came back go out again as one batch.
-#include <atomic>
+// The loop between a device and its bios.
+#include "bench_device.hpp"
+
+#include <algorithm>
 #include <cstring>
-#include <memory>
 #include <new>
 
-#include "bench.hpp"
-
 #include <sluice/kernel/clock.hpp>
-#include <sluice/kernel/memory.hpp>
-#include <sluice/kernel/work.hpp>
 
 namespace sluice::app::bench {
 namespace {
-
-struct Slot : blk::Bio {
-  blk::Segment segment;
-  Pages memory;
-  Slot* next_finished = nullptr;
-  u64 started_ticks = 0;
-  Histogram* latency = nullptr;  // of its direction
-};
-
-constexpr blk::Op op_of(Direction direction) {
-  switch (direction) {
-    case Direction::Read:
-      return blk::Op::Read;
-    case Direction::Write:
-      return blk::Op::Write;
-    case Direction::Trim:
-      return blk::Op::Discard;
-  }
-  return blk::Op::Read;
-}
 
 constexpr Direction direction_of(Mode mode) {
   return mode == Mode::Trim ? Direction::Trim : writes(mode) ? Direction::Write : Direction::Read;
 }
 
-constexpr Direction direction_of(blk::Op op) {
-  return op == blk::Op::Discard ? Direction::Trim
-         : op == blk::Op::Write ? Direction::Write
-                                : Direction::Read;
-}
+}  // namespace
 
-class DeviceJob {
- public:
-  DeviceJob(blk::BlockDevice& device, const Options& options, const Plan& plan, Outcome& outcome)
-      : device_(device),
-        options_(options),
-        plan_(plan),
-        outcome_(outcome),
-        progress_(plan),
-        first_sector_(plan.first_byte / blk::kSectorBytes),
-        block_sectors_(plan.block_bytes / blk::kSectorBytes) {}
+DeviceJob::DeviceJob(const Options& options, const Plan& plan, u32 index, Tally& tally)
+    : options_(options),
+      plan_(plan),
+      index_(index),
+      tally_(tally),
+      direction_(direction_of(options.mode)),
+      sequence_(options, plan, index),
+      finished_{.waiter = &hart(index)},
+      job_(
+          [](void* context) {
+            auto& self = *static_cast<DeviceJob*>(context);
+            (self.*self.phase_)();
+          },
+          this) {}
 
-  Result<void> prepare();
-  void run();
-
- private:
-  static void end_io(blk::Bio& bio);
-  void prepare_slot(Slot& slot, Direction direction);
-  void aim(Slot& slot, Sequence& sequence, u64 now);
-  bool account(const Slot& slot, u64 now);
-
-  blk::BlockDevice& device_;
-  const Options& options_;
-  const Plan& plan_;
-  Outcome& outcome_;
-  Progress progress_;
-  u64 first_sector_;
-  u64 block_sectors_;
-  std::unique_ptr<Slot[]> slots_;
-  std::atomic<Slot*> finished_{
-      nullptr};  // a stack: pushed by end_io in any context, taken as a whole
-};
-
-void DeviceJob::prepare_slot(Slot& slot, Direction direction) {
-  slot.latency = outcome_.latency[static_cast<usize>(direction)].get();
-  slot.op = op_of(direction);
-  slot.end_io = end_io;
-  slot.context = this;
-  if (direction == Direction::Trim) {
-    slot.range_bytes = plan_.block_bytes;
-  } else {
-    slot.segment = {slot.memory.get(), plan_.block_bytes};
-    slot.segments = {&slot.segment, 1};
-  }
-}
+// --- Before and after ----------------------------------------------------------------------------
 
 Result<void> DeviceJob::prepare() {
+  TRY(device_.open(options_.disk));
+  TRY(outcome.make_histograms(options_.mode));
+  if (options_.verify) {
+    verifier_.emplace(plan_, options_.seed + index_);
+    if (writes(options_.mode) && !verifier_->remember()) {
+      print_error(
+          "bench: --verify: no {} bytes of memory to remember {} blocks; --size= takes fewer\n",
+          Verifier::record_bytes(plan_), plan_.blocks);
+      return fail(Errc::NoMemory);
+    }
+  }
+  plain_ = !sequence_.mixed() && !options_.verify;
+  plain_latency_ = outcome.latency[static_cast<usize>(direction_)].get();
+  // Half of the depth: the device has as many to work on as we have.
+  group_ = options_.batch_submit > 0 ? std::min(options_.batch_submit, options_.depth)
+                                     : (options_.depth + 1) / 2;
+  least_ready_ = options_.batch_submit > 0 ? group_ : 1;
+  return prepare_slots();
+}
+
+Result<void> DeviceJob::prepare_slots() {
   slots_.reset(new (std::nothrow) Slot[options_.depth]);
   if (slots_ == nullptr) {
     return fail(Errc::NoMemory);
   }
+  not_yet_ = slots_.get() + options_.depth;
   XorShift filler(options_.seed);
   for (Slot& slot : std::span(slots_.get(), options_.depth)) {
-    const Direction direction = direction_of(options_.mode);
-    if (direction != Direction::Trim) {
+    if (direction_ != Direction::Trim) {
       slot.memory = allocate_pages(pages_for(plan_.block_bytes));
       if (slot.memory == nullptr) {
         return fail(Errc::NoMemory);
@@ -108,94 +72,134 @@ Result<void> DeviceJob::prepare() {
         std::memcpy(slot.memory.get() + at, &word, sizeof(word));
       }
     }
-    prepare_slot(slot, direction);
+    slot.end_io = end_io;
+    slot.context = &finished_;
+    slot.flags = options_.polled ? blk::bio_flag::kPolled : u8{0};
+    slot.segment = {slot.memory.get(), plan_.block_bytes};
+    aim(slot, direction_);
+    put_away(slot);
   }
   return {};
 }
 
-// In irq, work or task context: pushes the bio back.
+void DeviceJob::start(void (DeviceJob::*phase)()) {
+  phase_ = phase;
+  run_on(*finished_.waiter, job_);
+}
+
+void DeviceJob::wait() {
+  if (finished_.waiter != &port::this_hart()) {
+    job_.wait();
+  }
+}
+
+void DeviceJob::measure() {
+  limit_ = plan_.most_ios;
+  const u64 begin = port::ticks();
+  const u64 left = ~u64{0} - begin;
+  go_round(begin + std::min(plan_.most_ticks, left));
+  outcome.elapsed_ns = clock::ticks_to_ns(port::ticks() - begin);
+}
+
+void DeviceJob::read_back() {
+  reading_back_ = true;
+  limit_ = ~u64{0};
+  go_round(~u64{0});
+}
+
+// --- Round and round -----------------------------------------------------------------------------
+
+void DeviceJob::go_round(u64 deadline_ticks) {
+  std::optional<Progress> progress;
+  if (index_ == 0) {
+    progress.emplace(tally_, plan_.block_bytes);
+  }
+  now_ticks_ = port::ticks();
+  issue_idle();
+  while (true) {
+    if (ready_count_ > 0 &&
+        (ready_count_ >= least_ready_ || in_flight() == 0 || issued_ == limit_)) {
+      submit();
+    }
+    if (idle_count_ == options_.depth) {
+      return;
+    }
+    Slot* back = options_.batch_complete_min <= 1 ? wait_for_some() : gather();
+    now_ticks_ = port::ticks();
+    if (now_ticks_ >= deadline_ticks) [[unlikely]] {
+      stop();
+    }
+    while (back != nullptr) {
+      turn_round(back);
+    }
+    port::store_relaxed(tally_.done[index_], issued_ - (options_.depth - idle_count_));
+    if (progress) {
+      progress->update(now_ticks_);
+    }
+  }
+}
+
+// In irq, work or task context: pushes the bio back. Who takes the list may find it before its
+// `next` is there; from then on it is the loop's.
 void DeviceJob::end_io(blk::Bio& bio) {
   auto& slot = static_cast<Slot&>(bio);
-  auto& job = *static_cast<DeviceJob*>(bio.context);
-  Slot* top = job.finished_.load(std::memory_order_relaxed);
-  do {
-    slot.next_finished = top;
-  } while (!job.finished_.compare_exchange_weak(top, &slot, std::memory_order_release,
-                                                std::memory_order_relaxed));
-}
-
-// This and the next function are all that bench adds to an I/O, beside end_io: inlined, so that the
-// sequence stays in registers.
-[[gnu::always_inline]] inline void DeviceJob::aim(Slot& slot, Sequence& sequence, u64 now) {
-  slot.sector = blk::Sector(first_sector_ + sequence.next_block() * block_sectors_);
-  slot.started_ticks = now;
-  if (sequence.mixed()) {
-    prepare_slot(slot, sequence.coin_says_write() ? Direction::Write : Direction::Read);
+  auto& finished = *static_cast<Finished*>(bio.context);
+  Slot* const before = finished.top.exchange(&slot, std::memory_order_acq_rel);
+  if (before != nullptr) [[likely]] {
+    port::store_relaxed(slot.next, before);
+    return;
+  }
+  Hart* const waiter = finished.waiter;
+  port::store_relaxed(slot.next, before);
+  if (waiter != &port::this_hart()) [[unlikely]] {
+    wake(*waiter);
   }
 }
 
-// False: the I/O failed.
-[[gnu::always_inline]] inline bool DeviceJob::account(const Slot& slot, u64 now) {
-  slot.latency->add(now - slot.started_ticks);
-  if (slot.status == blk::Status::Ok) [[likely]] {
-    return true;
+DeviceJob::Slot* DeviceJob::after(const Slot& slot) const {
+  Slot* next = slot.next.load(std::memory_order_relaxed);
+  while (next == not_yet_) {
+    port::relax();
+    next = slot.next.load(std::memory_order_relaxed);
   }
-  outcome_.fail(slot.sector.value() * blk::kSectorBytes, direction_of(slot.op),
-                blk::to_string(slot.status));
-  return false;
+  return next;
 }
 
-// Not inlined: in a caller with a large frame each spilled value costs four instructions.
-[[gnu::noinline]] void DeviceJob::run() {
-  const u64 begin = port::ticks();
-  u64 to_issue = plan_.most_ios;
-  u32 in_flight = 0;
-  Sequence sequence(options_, plan_);
-  List<blk::Bio> batch;
-  for (; in_flight < options_.depth && to_issue > 0; ++in_flight, --to_issue) {
-    aim(slots_[in_flight], sequence, begin);
-    batch.push_back(slots_[in_flight]);
-  }
-  u64 now = begin;
-  u64 done = 0;
-  while (in_flight > 0) {
-    if (!batch.empty()) {
-      device_.submit(batch);
+// Takes back those that are here, at least one.
+inline DeviceJob::Slot* DeviceJob::wait_for_some() {
+  const auto some = [this] { return finished_.top.load(std::memory_order_relaxed) != nullptr; };
+  if (options_.polled) {
+    const Hart& hart = port::this_hart();
+    while (!some()) {
+      device_.poll();
+      if (hart.has_work.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+        run_pending_work();
+      }
     }
-    wait_until([this] { return finished_.load(std::memory_order_relaxed) != nullptr; });
-    now = port::ticks();
-    if (now - begin >= plan_.most_ticks) [[unlikely]] {
-      to_issue = 0;
-    }
+  } else {
+    wait_until(some);
+  }
+  return finished_.top.exchange(nullptr, std::memory_order_acquire);
+}
+
+// Takes back --iodepth_batch_complete_min, or all that there are.
+[[gnu::noinline]] DeviceJob::Slot* DeviceJob::gather() {
+  const u64 least = std::min<u64>(options_.batch_complete_min, in_flight());
+  Slot* all = nullptr;
+  for (u64 count = 0; count < least;) {
     Slot* next = nullptr;
-    for (Slot* slot = finished_.exchange(nullptr, std::memory_order_acquire); slot != nullptr;
-         slot = next) {
-      next = slot->next_finished;
-      ++done;
-      if (!account(*slot, now)) [[unlikely]] {
-        to_issue = 0;
-      }
-      if (to_issue != 0) {
-        --to_issue;
-        aim(*slot, sequence, now);
-        batch.push_back(*slot);
-      } else {
-        --in_flight;
-      }
+    for (Slot* slot = wait_for_some(); slot != nullptr; slot = next) {
+      next = after(*slot);
+      slot->next.store(std::exchange(all, slot), std::memory_order_relaxed);
+      ++count;
     }
-    progress_.update(now, done);
   }
-  outcome_.elapsed_ns = clock::ticks_to_ns(now - begin);
+  return all;
 }
 
-}  // namespace
-
-Result<void> run_on_device(blk::BlockDevice& device, const Options& options, const Plan& plan,
-                           Outcome& outcome) {
-  DeviceJob job(device, options, plan, outcome);
-  TRY(job.prepare());
-  job.run();
-  return {};
+void DeviceJob::submit() {
+  ready_count_ = 0;
+  device_.submit(ready_);
 }
 
 }  // namespace sluice::app::bench

@@ -29,8 +29,8 @@ class FileJob {
         options_(options),
         plan_(plan),
         outcome_(outcome),
-        sequence_(options, plan),
-        progress_(plan) {}
+        sequence_(options, plan, 0),
+        progress_(tally_, plan.block_bytes) {}
 
   Result<void> prepare(fat::Volume& volume);
   void run();
@@ -47,10 +47,10 @@ class FileJob {
   const Plan& plan_;
   Outcome& outcome_;
   Sequence sequence_;
+  Tally tally_;
   Progress progress_;
   std::unique_ptr<Slot[]> slots_;
   u64 to_issue_ = 0;
-  u64 done_ = 0;
   u32 in_flight_ = 0;
 };
 
@@ -113,7 +113,7 @@ void FileJob::finish(Slot& slot, u64 now) {
     return;
   }
   outcome_.latency[static_cast<usize>(Direction::Read)]->add(now - slot.started_ticks);
-  ++done_;
+  tally_.done[0].fetch_add(1, std::memory_order_relaxed);
   begin_io(slot, now);
 }
 
@@ -138,7 +138,7 @@ void FileJob::run() {
         finish(slot, now);
       }
     }
-    progress_.update(now, done_);
+    progress_.update(now);
   }
   outcome_.elapsed_ns = clock::ticks_to_ns(now - begin);
 }
@@ -147,6 +147,7 @@ void FileJob::run() {
 
 Result<void> run_on_file(fat::Volume& volume, const fat::Entry& entry, const Options& options,
                          const Plan& plan, Outcome& outcome) {
+  TRY(outcome.make_histograms(options.mode));
   fat::File file = TRY(volume.open(entry));
   FileJob job(file, options, plan, outcome);
   TRY(job.prepare(volume));

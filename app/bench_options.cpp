@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include <sluice/drivers/block/bio.hpp>
+#include <sluice/drivers/block/scheduler.hpp>
 
 namespace sluice::app::bench {
 namespace {
@@ -51,13 +52,26 @@ bool set_block(Options& options, std::string_view text) {
   return true;
 }
 
-bool set_depth(Options& options, std::string_view text) {
-  const std::optional<u64> depth = parse_number(text);
-  if (!depth || *depth == 0 || *depth > kMaxDepth) {
+// A number of I/Os, or of jobs.
+bool set_count(u32& count, std::string_view text) {
+  const std::optional<u64> value = parse_number(text);
+  if (!value || *value == 0 || *value > kMaxDepth) {
     return false;
   }
-  options.depth = static_cast<u32>(*depth);
+  count = static_cast<u32>(*value);
   return true;
+}
+bool set_depth(Options& options, std::string_view text) {
+  return set_count(options.depth, text);
+}
+bool set_jobs(Options& options, std::string_view text) {
+  return set_count(options.jobs, text);
+}
+bool set_batch_submit(Options& options, std::string_view text) {
+  return set_count(options.batch_submit, text);
+}
+bool set_batch_complete_min(Options& options, std::string_view text) {
+  return set_count(options.batch_complete_min, text);
 }
 
 bool set_amount(Amount& amount, std::string_view text) {
@@ -76,6 +90,9 @@ bool set_size(Options& options, std::string_view text) {
 }
 bool set_offset(Options& options, std::string_view text) {
   return set_amount(options.offset, text);
+}
+bool set_offset_increment(Options& options, std::string_view text) {
+  return set_amount(options.offset_increment, text);
 }
 
 bool set_number(u64& number, std::string_view text) {
@@ -96,9 +113,26 @@ bool set_runtime(Options& options, std::string_view text) {
   return ns.has_value();
 }
 
-bool set_time_based(Options& options, std::string_view text) {
-  options.time_based = text != "0";
+bool set_flag(bool& flag, std::string_view text) {
+  flag = text != "0";
   return text.empty() || text == "0" || text == "1";
+}
+bool set_time_based(Options& options, std::string_view text) {
+  return set_flag(options.time_based, text);
+}
+bool set_polled(Options& options, std::string_view text) {
+  return set_flag(options.polled, text);
+}
+
+bool set_scheduler(Options& options, std::string_view text) {
+  options.scheduler = text;
+  const std::span<const std::string_view> names = blk::scheduler_names();
+  return std::ranges::find(names, text) != names.end();
+}
+
+bool set_verify(Options& options, std::string_view text) {
+  options.verify = text == "crc32c";
+  return options.verify;
 }
 
 bool set_output_format(Options& options, std::string_view text) {
@@ -122,8 +156,7 @@ enum class Value : u8 {
 struct Option {
   std::string_view name;
   Value value;
-  bool (*set)(Options& options,
-              std::string_view text);  // false: no value it can have. Null: not available yet
+  bool (*set)(Options& options, std::string_view text);  // false: no value it can have
 };
 
 constexpr Option kOptions[] = {
@@ -145,13 +178,13 @@ constexpr Option kOptions[] = {
     {"direct", Value::Optional, ignore},
     {"group_reporting", Value::Optional, ignore},
     {"thread", Value::Optional, ignore},
-    {"numjobs", Value::Needed, nullptr},
-    {"offset_increment", Value::Needed, nullptr},
-    {"hipri", Value::Optional, nullptr},
-    {"ioscheduler", Value::Needed, nullptr},
-    {"iodepth_batch_submit", Value::Needed, nullptr},
-    {"iodepth_batch_complete_min", Value::Needed, nullptr},
-    {"verify", Value::Needed, nullptr},
+    {"numjobs", Value::Needed, set_jobs},
+    {"offset_increment", Value::Needed, set_offset_increment},
+    {"hipri", Value::Optional, set_polled},
+    {"ioscheduler", Value::Needed, set_scheduler},
+    {"iodepth_batch_submit", Value::Needed, set_batch_submit},
+    {"iodepth_batch_complete_min", Value::Needed, set_batch_complete_min},
+    {"verify", Value::Needed, set_verify},
 };
 
 std::unexpected<Complaint> complain(std::string_view what, std::string_view name,
@@ -177,6 +210,16 @@ u64 Amount::of(u64 whole_bytes, u64 fallback) const {
     return whole_bytes / 100 * percent + whole_bytes % 100 * percent / 100;
   }
   return bytes > 0 ? bytes : fallback;
+}
+
+std::string_view Options::only_for_devices() const {
+  return jobs > 1                      ? "numjobs"
+         : polled                      ? "hipri"
+         : scheduler.data() != nullptr ? "ioscheduler"
+         : batch_submit > 0            ? "iodepth_batch_submit"
+         : batch_complete_min > 1      ? "iodepth_batch_complete_min"
+         : verify                      ? "verify"
+                                       : std::string_view{};
 }
 
 std::optional<u64> parse_duration_ns(std::string_view text) {
@@ -209,9 +252,6 @@ std::expected<Options, Complaint> parse_options(Words words) {
                  ? complain("unknown option", reader.name())
                  : std::unexpected(Complaint::formatted("unknown option: -{}", reader.name()));
     }
-    if (option->set == nullptr) {
-      return complain("not available in this version", reader.name());
-    }
     if ((option->value == Value::Needed || reader.has_unwanted_value()) && !reader.take_value()) {
       return complain("needs a value", reader.name());
     }
@@ -227,6 +267,9 @@ std::expected<Options, Complaint> parse_options(Words words) {
   }
   if (options.time_based && options.runtime_ns == 0) {
     return complain("--time_based needs an option", "runtime");
+  }
+  if (options.verify && options.mode == Mode::Trim) {
+    return complain("--rw=trim leaves nothing to check", "verify");
   }
   return options;
 }

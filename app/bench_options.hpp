@@ -44,6 +44,16 @@ struct Options {
   bool time_based = false;
   u64 seed = 1;
   bool json = false;
+  u32 jobs = 1;  // each on a hart of its own
+  Amount offset_increment;
+  bool polled = false;         // --hipri
+  std::string_view scheduler;  // null: the disk keeps what it has
+  u32 batch_submit = 0;        // 0: not given
+  u32 batch_complete_min = 1;
+  bool verify = false;  // --verify=crc32c
+
+  // The first of those given that only devices can do; null: none.
+  std::string_view only_for_devices() const;
 };
 
 // What is wrong with the options, in one line that names the word.

@@ -13,13 +13,19 @@ constexpr Command kCommands[] = {
     {"stat", "stat PATH", "what a directory says of a file", run_stat},
     {"fsinfo", "fsinfo DEVICE", "what a volume says of itself", run_fsinfo},
     {"lsdev", "lsdev [-v] [--json]", "buses, devices and drivers", run_lsdev},
-    {"lsblk", "lsblk", "block devices", run_lsblk},
+    {"lsblk", "lsblk [-v]", "block devices, partitions, and what is in flight", run_lsblk},
+    {"iostat", "iostat [-v] [DISK...]", "statistics of disks since boot", run_iostat},
     {"dd", "dd if=FROM [of=DEVICE] [bs=BYTES] [count=N] [skip=N] [seek=N]",
      "raw copy, from a device or file", run_dd},
     {"hexdump", "hexdump DEVICE [-s SECTOR] [-n BYTES]", "bytes of a device or file, as hexdump -C",
      run_hexdump},
     {"dmesg", "dmesg", "the log", run_dmesg},
-    {"bench", "bench --filename=DEVICE [--rw=..] [--bs=..] [--iodepth=..] [--size=..] ...",
+    {"bench",
+     "bench --filename=DEVICE|PATH [--rw=read|write|randread|randwrite|randrw|trim] [--bs=4k]\n"
+     "         [--iodepth=1] [--size=] [--offset=] [--number_ios=] [--runtime= [--time_based]]\n"
+     "         [--randseed=] [--output-format=normal|json] [--numjobs=1] [--offset_increment=]\n"
+     "         [--hipri] [--ioscheduler=none|mq-deadline|kyber] [--iodepth_batch_submit=]\n"
+     "         [--iodepth_batch_complete_min=1] [--verify=crc32c]",
      "I/O benchmark with fio's options", run_bench},
     {"help", "help [COMMAND]", "this list", run_help},
     {"poweroff", "poweroff [STATUS]", "ends the machine, with an exit status", run_poweroff},

@@ -12,6 +12,7 @@ int run_stat(Session& session, Words words);
 int run_fsinfo(Session& session, Words words);
 int run_lsdev(Session& session, Words words);
 int run_lsblk(Session& session, Words words);
+int run_iostat(Session& session, Words words);
 int run_dd(Session& session, Words words);
 int run_hexdump(Session& session, Words words);
 int run_dmesg(Session& session, Words words);

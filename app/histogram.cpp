@@ -28,6 +28,19 @@ void Histogram::add_coarse(u64 ticks) {
   ++coarse_[coarse_index(ticks)];
 }
 
+Histogram& Histogram::operator+=(const Histogram& other) {
+  coarse_sum_ += other.coarse_sum_;
+  coarse_minimum_ = std::min(coarse_minimum_, other.coarse_minimum_);
+  coarse_maximum_ = std::max(coarse_maximum_, other.coarse_maximum_);
+  for (usize i = 0; i < kExact; ++i) {
+    exact_[i] += other.exact_[i];
+  }
+  for (usize i = 0; i < kCoarse; ++i) {
+    coarse_[i] += other.coarse_[i];
+  }
+  return *this;
+}
+
 // The highest bit and the kSubBits below it.
 usize Histogram::coarse_index(u64 ticks) {
   const u32 power = static_cast<u32>(std::bit_width(ticks)) - 1;
@@ -113,16 +126,23 @@ u64 Histogram::deviation() const {
 }
 
 u64 Histogram::percentile(u32 part) const {
+  u64 value = 0;
+  percentiles({&part, 1}, {&value, 1});
+  return value;
+}
+
+void Histogram::percentiles(std::span<const u32> parts, std::span<u64> values) const {
   const u64 all = count();
-  const u64 wanted = (all * part + 99'999) / 100'000;
   u64 seen = 0;
-  u64 found = 0;
+  usize at = 0;
+  std::ranges::fill(values, 0);
   visit_buckets([&](u64 value, u64 here) {
     seen += here;
-    found = value;
-    return seen >= wanted;
+    for (; at < parts.size() && seen >= (all * parts[at] + 99'999) / 100'000; ++at) {
+      values[at] = value;
+    }
+    return at == parts.size();
   });
-  return found;
 }
 
 }  // namespace sluice::app::bench

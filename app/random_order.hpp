@@ -33,10 +33,13 @@ class RandomOrder {
     } while (value >= count_);
     return value;
   }
+  // Goes on from where a copy of this one has come to.
+  void catch_up(const RandomOrder& copy) { state_ = copy.state_; }
 
  private:
-  static constexpr u64 kMultiplier = 0x5851f42d4c957f2d;  // 1 modulo 4
-  static constexpr u64 kMixer = 0x9e3779b97f4a7c15;       // odd
+  // Short enough for two instructions each.
+  static constexpr u64 kMultiplier = 0x5851f42d;  // 1 modulo 4
+  static constexpr u64 kMixer = 0x1e3779b9;       // odd
 
   u64 count_;
   u32 bits_;

@@ -22,6 +22,9 @@ void put_disk_names(Sink& out) {
       [](blk::Disk& disk, void* context) {
         auto& list = *static_cast<DiskNames*>(context);
         format_to(list.out, "{}{}", list.any ? ", " : "there are ", disk.name());
+        for (const blk::Partition& partition : disk.partitions()) {
+          format_to(list.out, ", {}", partition.name());
+        }
         list.any = true;
       },
       &names);
@@ -61,6 +64,25 @@ bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice&
   return false;
 }
 
+blk::Disk* disk_of(std::string_view name) {
+  if (blk::Disk* const disk = blk::find(name); disk != nullptr) {
+    return disk;
+  }
+  struct Search {
+    std::string_view name;
+    blk::Disk* found = nullptr;
+  } search{name};
+  blk::for_each_disk(
+      [](blk::Disk& disk, void* context) {
+        auto& wanted = *static_cast<Search*>(context);
+        if (disk.find_partition(wanted.name) != nullptr) {
+          wanted.found = &disk;
+        }
+      },
+      &search);
+  return search.found;
+}
+
 void Volumes::Mount::clear() {
   volume.reset();
   device.release();
@@ -97,9 +119,11 @@ fat::Volume* Volumes::mount(std::string_view command, std::string_view disk) {
   return place->volume.get();
 }
 
-void Volumes::forget(std::string_view disk) {
+// A partition's sectors are its disk's, too.
+void Volumes::forget(std::string_view name) {
+  const blk::Disk* const disk = disk_of(name);
   for (Mount& mount : mounts_) {
-    if (mount.holds(disk)) {
+    if (mount.volume != nullptr && disk_of(mount.device.name()) == disk) {
       mount.clear();
       mount.last_use = 0;
     }

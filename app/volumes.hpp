@@ -10,6 +10,10 @@
 #include <sluice/drivers/block/block_device.hpp>
 #include <sluice/fs/fat/volume.hpp>
 
+namespace sluice::blk {
+class Disk;
+}
+
 namespace sluice::app {
 
 struct Session;
@@ -17,6 +21,9 @@ struct Session;
 // Opens a disk. Where there is none of that name, says so on standard error, which ones there are,
 // and which devices wait or failed, and gives false. Task.
 bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device);
+
+// The disk of that name, or the one that has a partition of that name; null: none. Task.
+blk::Disk* disk_of(std::string_view name);
 
 // At most kMounts volumes; the one unused for longest makes room.
 class Volumes {
@@ -27,8 +34,8 @@ class Volumes {
   // kMounts-th other one was asked for. Task.
   fat::Volume* mount(std::string_view command, std::string_view disk);
 
-  // The disk is about to be written: what is known of its volume is no longer true. Task.
-  void forget(std::string_view disk);
+  // The disk or partition was written: what is known of volumes there is no longer true. Task.
+  void forget(std::string_view name);
 
  private:
   struct Mount {

@@ -18,13 +18,21 @@ namespace sluice::csr {
 
 SLUICE_CSR(sie, "sie")
 SLUICE_CSR(stvec, "stvec")
+SLUICE_CSR(sepc, "sepc")
 SLUICE_CSR(sscratch, "sscratch")
 SLUICE_CSR(satp, "satp")
 SLUICE_CSR(stimecmp, "0x14d")
 
 #undef SLUICE_CSR
 
-inline constexpr u64 kSieTimer = u64{1} << 5;
-inline constexpr u64 kSieExternal = u64{1} << 9;
+// Bits of sie and sip.
+inline constexpr u64 kSoftware = u64{1} << 1;
+inline constexpr u64 kTimer = u64{1} << 5;
+inline constexpr u64 kExternal = u64{1} << 9;
+
+// sip's software interrupt: the only one that is cleared by hand.
+inline void clear_software_interrupt() {
+  asm volatile("csrci sip, 2" ::: "memory");
+}
 
 }  // namespace sluice::csr

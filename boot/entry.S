@@ -27,3 +27,25 @@ _start:
         call    start_kernel
 1:      wfi
         j       1b
+
+# Another hart, paging off: a0 is its id, a1 the address of its Start (harts.cpp).
+        .globl  start_hart
+start_hart:
+        ld      tp, 0(a1)               # Start::hart
+        .option push
+        .option norelax
+        lla     gp, __global_pointer$
+        .option pop
+        csrw    sie, zero
+        csrw    sstatus, zero
+        ld      t0, 16(a1)              # Start::satp: this code is where it was before
+        sfence.vma
+        csrw    satp, t0
+        sfence.vma
+        ld      sp, 8(a1)               # Start::stack_top
+        mv      a0, a1
+        mv      s0, zero
+        mv      ra, zero
+        call    hart_started
+1:      wfi
+        j       1b

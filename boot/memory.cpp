@@ -6,13 +6,13 @@
 #include <cstring>
 
 #include <sluice/boot/paging.hpp>
+#include <sluice/boot/stacks.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/panic.hpp>
 #include <sluice_port.hpp>
 
 extern "C" {
-extern std::byte __image_start[], __text_end[], __rodata_end[], __bss_end[], __image_end[];
-extern std::byte __boot_stack_guard[], __boot_stack[], __trap_stack_guard[], __trap_stack[];
+extern std::byte __image_start[], __text_end[], __rodata_end[], __boot_stack_guard[];
 }
 
 namespace sluice {
@@ -56,6 +56,7 @@ constinit ExtentList memory;
 constinit ExtentList firmware;  // reserved by the firmware: not ours to touch or map
 constinit ExtentList taken;     // mapped, but not free: image, tree, initrd
 constinit std::span<std::byte> initrd_bytes;
+constinit u64 image_end = 0;  // with the stacks that are used
 
 u64 address_of(const std::byte* symbol) {
   return reinterpret_cast<u64>(symbol);
@@ -195,12 +196,14 @@ void must_map(u64 start, u64 end, Access access) {
   }
 }
 
-void map_image() {
+void map_image(u32 harts) {
   must_map(address_of(__image_start), address_of(__text_end), Access::ReadExecute);
   must_map(address_of(__text_end), address_of(__rodata_end), Access::Read);
   must_map(address_of(__rodata_end), address_of(__boot_stack_guard), Access::ReadWrite);
-  must_map(address_of(__boot_stack), address_of(__trap_stack_guard), Access::ReadWrite);
-  must_map(address_of(__trap_stack), address_of(__image_end), Access::ReadWrite);
+  for (u32 slot = 0; slot < harts; ++slot) {
+    must_map(stack_of(slot).bottom, stack_of(slot).top, Access::ReadWrite);
+    must_map(trap_stack_of(slot).bottom, trap_stack_of(slot).top, Access::ReadWrite);
+  }
 }
 
 void map_memory(u64 tree_start, u64 tree_end) {
@@ -209,7 +212,7 @@ void map_memory(u64 tree_start, u64 tree_end) {
   for (const Extent& extent : firmware.all()) {
     holes[count++] = extent;
   }
-  holes[count++] = {address_of(__image_start), address_of(__image_end)};
+  holes[count++] = {address_of(__image_start), image_end};
   holes[count++] = {0, kPageBytes};
   holes[count++] = {tree_start, tree_end};
   u64 mapped_up_to = 0;
@@ -223,16 +226,17 @@ void map_memory(u64 tree_start, u64 tree_end) {
 
 }  // namespace
 
-void set_up_memory(const fdt::Tree& tree, u64 tree_address) {
+void set_up_memory(const fdt::Tree& tree, u64 tree_address, u32 harts) {
+  image_end = trap_stack_of(harts - 1).top;
   find_memory(tree);
   find_reserved(tree);
-  if (!inside_memory(address_of(__image_start), address_of(__image_end))) {
+  if (!inside_memory(address_of(__image_start), image_end)) {
     panic_with("device tree: the memory nodes do not hold the image at {:#x} to {:#x}",
-               address_of(__image_start), address_of(__image_end));
+               address_of(__image_start), image_end);
   }
   const u64 tree_start = align_down(tree_address, kPageBytes);
   const u64 tree_end = align_up(tree_address + tree.bytes(), kPageBytes);
-  taken.add(address_of(__image_start), static_cast<u64>(__image_end - __image_start), "image");
+  taken.add(address_of(__image_start), image_end - address_of(__image_start), "image");
   taken.add(tree_start, tree_end - tree_start, "device tree");
   taken.add(0, kPageBytes, "null page");
   find_initrd(tree);
@@ -243,7 +247,7 @@ void set_up_memory(const fdt::Tree& tree, u64 tree_address) {
   if (!tables.init(pages)) {
     panic("too little memory for page tables");
   }
-  map_image();
+  map_image(harts);
   map_memory(tree_start, tree_end);
   tables.activate();
   set_page_tables(tables);

@@ -12,8 +12,9 @@
 namespace sluice::boot {
 
 // Finds memory, gives the free part to the page allocator, switches paging on. Panics, naming what
-// is missing, where that cannot be done. `tree` lies in memory and stays readable.
-void set_up_memory(const fdt::Tree& tree, u64 tree_address);
+// is missing, where that cannot be done. `tree` lies in memory and stays readable. Stacks are kept
+// for `harts` harts.
+void set_up_memory(const fdt::Tree& tree, u64 tree_address, u32 harts);
 
 // The initrd's bytes, as /chosen gives them; empty where there is none or where it lies outside
 // memory (logged).

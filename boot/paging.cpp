@@ -6,6 +6,8 @@
 #include <new>
 
 #include <sluice/boot/csr.hpp>
+#include <sluice/boot/sbi.hpp>
+#include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/list.hpp>
 #include <sluice/kernel/mmio.hpp>
 
@@ -48,7 +50,7 @@ u64 flags_for(Access access) {
   return 0;
 }
 
-void flush_translations() {
+void flush_own_translations() {
   asm volatile("sfence.vma" ::: "memory");
 }
 
@@ -104,7 +106,6 @@ Result<void> PageTables::map(u64 start, u64 end, Access access) {
     TRY(map_page(start, level, flags));
     start += bytes_at(level);
   }
-  flush_translations();
   return {};
 }
 
@@ -119,13 +120,20 @@ void PageTables::unmap(u64 start, u64 end) {
       table[index_at(address, 0)] = 0;
     }
   }
-  flush_translations();
+}
+
+// That a page was not mapped may be remembered, too.
+void PageTables::flush() {
+  flush_own_translations();
+  if (hart_count() > 1) {
+    sbi::fence_translations_everywhere();
+  }
 }
 
 void PageTables::activate() const {
-  flush_translations();
+  flush_own_translations();
   csr::write_satp(kSatpSv39 | reinterpret_cast<u64>(root_) >> kPageBits);
-  flush_translations();
+  flush_own_translations();
 }
 
 namespace {
@@ -135,7 +143,8 @@ PageTables* page_tables = nullptr;
 // Registers of a device, mapped. Two devices may share a page.
 class DeviceRegion final : public MmioRegion, public ListNode<> {
  public:
-  DeviceRegion(u64 base, u64 bytes) : base_(base), bytes_(bytes) {}
+  DeviceRegion(u64 base, u64 bytes)
+      : MmioRegion(reinterpret_cast<volatile std::byte*>(base)), base_(base), bytes_(bytes) {}
   u64 bytes() const override { return bytes_; }
   u64 first_page() const { return align_down(base_, kPageBytes); }
   u64 end_page() const { return align_up(base_ + bytes_, kPageBytes); }
@@ -149,27 +158,49 @@ class DeviceRegion final : public MmioRegion, public ListNode<> {
   void write32(u64 offset, u32 value) override { store(offset, value); }
 
  private:
-  template <class T>
-  T load(u64 offset) const {
-    const T value = *reinterpret_cast<const volatile T*>(base_ + offset);
-    order_after_status();
-    return value;
-  }
-  template <class T>
-  void store(u64 offset, T value) {
-    order_before_notify();
-    *reinterpret_cast<volatile T*>(base_ + offset) = value;
-  }
-
   u64 base_;
   u64 bytes_;
 };
 
+constinit SpinLock regions_lock;  // protects the next, and the tables from then on
 constinit List<DeviceRegion> device_regions;
 
 bool any_region_touches(u64 page) {
   return std::any_of(device_regions.begin(), device_regions.end(),
                      [page](const DeviceRegion& region) { return region.touches(page); });
+}
+
+// Pages that no other region touches.
+void unmap_pages(u64 start, u64 end) {
+  for (u64 page = start; page < end; page += kPageBytes) {
+    if (!any_region_touches(page)) {
+      page_tables->unmap(page, page + kPageBytes);
+    }
+  }
+}
+
+Result<void> map_region(DeviceRegion& region) {
+  const LockGuard guard(regions_lock);
+  for (u64 page = region.first_page(); page < region.end_page(); page += kPageBytes) {
+    if (any_region_touches(page)) {
+      continue;
+    }
+    if (const Result<void> mapped = page_tables->map(page, page + kPageBytes, Access::ReadWrite);
+        !mapped) {
+      unmap_pages(region.first_page(), page);
+      return mapped;
+    }
+  }
+  page_tables->flush();
+  device_regions.push_back(region);
+  return {};
+}
+
+void unmap_region(DeviceRegion& region) {
+  const LockGuard guard(regions_lock);
+  device_regions.remove(region);
+  unmap_pages(region.first_page(), region.end_page());
+  page_tables->flush();
 }
 
 }  // namespace
@@ -195,34 +226,16 @@ Result<MmioRegion*> map_device(PhysAddr base, u64 bytes) {
   if (region == nullptr) {
     return fail(Errc::NoMemory);
   }
-  for (u64 page = region->first_page(); page < region->end_page(); page += kPageBytes) {
-    if (boot::any_region_touches(page)) {
-      continue;
-    }
-    const Result<void> mapped =
-        boot::page_tables->map(page, page + kPageBytes, boot::Access::ReadWrite);
-    if (!mapped) {
-      for (u64 undo = region->first_page(); undo < page; undo += kPageBytes) {
-        if (!boot::any_region_touches(undo)) {
-          boot::page_tables->unmap(undo, undo + kPageBytes);
-        }
-      }
-      delete region;
-      return fail(mapped.error());
-    }
+  if (const Result<void> mapped = boot::map_region(*region); !mapped) {
+    delete region;
+    return fail(mapped.error());
   }
-  boot::device_regions.push_back(*region);
   return region;
 }
 
 void unmap_device(MmioRegion* mapped) {
   auto* region = static_cast<DeviceRegion*>(mapped);
-  boot::device_regions.remove(*region);
-  for (u64 page = region->first_page(); page < region->end_page(); page += kPageBytes) {
-    if (!boot::any_region_touches(page)) {
-      boot::page_tables->unmap(page, page + kPageBytes);
-    }
-  }
+  boot::unmap_region(*region);
   delete region;
 }
 

@@ -23,8 +23,10 @@ class PageTables {
   Result<void> map(u64 start, u64 end, Access access);
   // Takes 4 KiB pages of [start, end), mapped as such, out again.
   void unmap(u64 start, u64 end);
+  // What was mapped and unmapped holds on every hart from now on.
+  static void flush();
 
-  // Switches translation on.
+  // Switches translation on, on this hart.
   void activate() const;
 
  private:

@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include <sluice/boot/sbi.hpp>
+#include <sluice/boot/stacks.hpp>
+#include <sluice/boot/stop.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/log.hpp>
@@ -12,9 +14,7 @@
 #include <sluice_port.hpp>
 
 extern "C" {
-extern std::byte __boot_stack[], __boot_stack_top[], __trap_stack[], __trap_stack_top[];
-extern std::byte __boot_stack_guard[], __trap_stack_guard[], __image_start[], __text_end[],
-    __rodata_end[];
+extern std::byte __image_start[], __text_end[], __rodata_end[];
 }
 
 namespace sluice::boot {
@@ -48,6 +48,9 @@ void say(FormatString<Args...> format, const Args&... args) {
 }
 
 std::string_view cause_name(u64 scause) {
+  if (scause >> 63 != 0) {
+    return "interrupt of an unknown kind";
+  }
   static constexpr std::array<std::string_view, 16> kNames{"instruction address misaligned",
                                                            "instruction access fault",
                                                            "illegal instruction",
@@ -74,6 +77,17 @@ bool has_address(u64 scause) {
          (scause < kFirstCall || scause > kLastCall);
 }
 
+// Calls is_it(stack) for every hart's stacks until one is.
+template <class IsIt>
+bool any_stack(IsIt is_it) {
+  for (u32 slot = 0; slot < kMaxHarts; ++slot) {
+    if (is_it(stack_of(slot)) || is_it(trap_stack_of(slot))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 std::string_view place_name(u64 address) {
   const auto in = [address](const std::byte* from, const std::byte* to) {
     return address >= reinterpret_cast<u64>(from) && address < reinterpret_cast<u64>(to);
@@ -81,7 +95,7 @@ std::string_view place_name(u64 address) {
   if (address < 4096) {
     return " (null page)";
   }
-  if (in(__boot_stack_guard, __boot_stack) || in(__trap_stack_guard, __trap_stack)) {
+  if (any_stack([address](const Stack& stack) { return stack.guards(address); })) {
     return " (guard page: stack overflow)";
   }
   if (in(__image_start, __text_end)) {
@@ -95,11 +109,10 @@ std::string_view place_name(u64 address) {
 
 // Follows frame pointers while they stay in one of the stacks and rise.
 void say_backtrace(u64 frame_pointer) {
-  const auto on_a_stack = [](u64 address) {
-    return (address >= reinterpret_cast<u64>(__boot_stack) + 16 &&
-            address <= reinterpret_cast<u64>(__boot_stack_top)) ||
-           (address >= reinterpret_cast<u64>(__trap_stack) + 16 &&
-            address <= reinterpret_cast<u64>(__trap_stack_top));
+  const auto on_a_stack = [](u64 address) {  // the two words below it, too
+    return any_stack([address](const Stack& stack) {
+      return stack.holds(address - 16) && stack.holds(address - 1);
+    });
   };
   say("backtrace:");
   for (int depth = 0; depth < 32 && frame_pointer % 8 == 0 && on_a_stack(frame_pointer); ++depth) {
@@ -133,20 +146,56 @@ void show_line(const log::Line& line, void*) {
   say("[{:>6}] {}\n", line.time_ns / 1000, line.text);
 }
 
-// What every panic does first: nothing else runs, and there is a console to print to.
-void begin_panic() {
-  static constinit bool panicking = false;
+// What every panic does first: nothing else runs, and there is a console to print to. `pc` and
+// `why` are for the report of another hart that panics at the same time.
+void begin_panic(u64 pc, std::string_view why) {
   port::irq_save();
-  if (panicking) {
-    power_off(kPanicStatus);
+  switch (claim_end()) {
+    case Claim::Ours:
+      break;
+    case Claim::OursAlready:
+      power_off(kPanicStatus);
+    case Claim::Others:
+      stop_here(pc, port::this_hart().context, why);
   }
-  panicking = true;
+  stop_others();
+  console::take_over();
   if (console::device() == nullptr) {
     console::set_device(&sbi_console);
     log::for_each(show_line, nullptr);
   } else {
     console::finish_interrupted_record();
   }
+}
+
+std::string_view context_name(Context context) {
+  switch (context) {
+    case Context::Task:
+      return "task";
+    case Context::Work:
+      return "work";
+    case Context::Irq:
+      return "irq";
+  }
+  return "unknown";
+}
+
+// The last of a panic: where the others stood, and the end.
+[[noreturn]] void end_panic() {
+  for (u32 i = 0; i < hart_count(); ++i) {
+    if (&hart(i) == &port::this_hart()) {
+      continue;
+    }
+    const Place place = place_of(hart(i));
+    if (!place.stopped) {
+      say("hart {}: does not answer (interrupts off)\n", hart(i).id);
+    } else if (!place.panic.empty()) {
+      say("hart {}: panics, too, at {:#x}: {}\n", hart(i).id, place.pc, place.panic);
+    } else {
+      say("hart {}: stopped at {:#x} ({})\n", hart(i).id, place.pc, context_name(place.context));
+    }
+  }
+  power_off(kPanicStatus);
 }
 
 }  // namespace
@@ -156,7 +205,7 @@ console::Device& firmware_console() {
 }
 
 void panic_on_trap(const TrapFrame& frame) {
-  begin_panic();
+  begin_panic(frame.sepc, cause_name(frame.scause));
   say("\npanic: hart {}: {} at {:#x}", port::this_hart().id, cause_name(frame.scause), frame.sepc);
   if (has_address(frame.scause)) {
     say(", address {:#x}{}", frame.stval, place_name(frame.stval));
@@ -164,10 +213,18 @@ void panic_on_trap(const TrapFrame& frame) {
   say("\n");
   say_registers(frame);
   say_backtrace(frame.x[8]);
-  power_off(kPanicStatus);
+  end_panic();
 }
 
 void power_off(u32 status) {
+  port::irq_save();
+  const Claim claim = claim_end();
+  if (claim == Claim::Others) {
+    stop_here(reinterpret_cast<u64>(__builtin_return_address(0)), port::this_hart().context);
+  }
+  if (claim == Claim::Ours) {
+    console::take_over();
+  }
   std::array<char, 12> text;
   BufferSink sink(text);
   format_to<u32>(sink, "{}", status);
@@ -192,8 +249,8 @@ void power_off(u32 status) {
 }  // namespace sluice::boot
 
 void sluice::port::panic(std::string_view message) {
-  boot::begin_panic();
+  boot::begin_panic(reinterpret_cast<u64>(__builtin_return_address(0)), message);
   boot::say("\npanic: hart {}: {}\n", this_hart().id, message);
   boot::say_backtrace(reinterpret_cast<u64>(__builtin_frame_address(0)));
-  boot::power_off(boot::kPanicStatus);
+  boot::end_panic();
 }

@@ -11,18 +11,41 @@ struct Return {
   i64 value;
 };
 
-inline Return call(u64 extension, u64 function, u64 argument0 = 0, u64 argument1 = 0) {
+inline Return call(u64 extension, u64 function, u64 argument0 = 0, u64 argument1 = 0,
+                   u64 argument2 = 0, u64 argument3 = 0) {
   register u64 a0 asm("a0") = argument0;
   register u64 a1 asm("a1") = argument1;
+  register u64 a2 asm("a2") = argument2;
+  register u64 a3 asm("a3") = argument3;
   register u64 a6 asm("a6") = function;
   register u64 a7 asm("a7") = extension;
-  asm volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a6), "r"(a7) : "memory");
+  asm volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a6), "r"(a7) : "memory");
   return {static_cast<i64>(a0), static_cast<i64>(a1)};
 }
 
 inline void set_timer(u64 ticks) {
   call(0x54494D45, 0, ticks);
 }
+
+// HSM: the hart enters `address` with its id in a0 and `argument` in a1, paging and interrupts off.
+// 0, or an error.
+inline i64 start_hart(u64 id, u64 address, u64 argument) {
+  return call(0x48534D, 0, id, address, argument).error;
+}
+// This hart is the firmware's again; returns where it refuses.
+inline void stop_hart() {
+  call(0x48534D, 1);
+}
+// sPI: a software interrupt for one hart.
+inline void send_ipi(u64 id) {
+  call(0x735049, 0, 1, id);
+}
+// RFENCE: sfence.vma of all addresses on every hart that runs.
+inline void fence_translations_everywhere() {
+  constexpr u64 kAllHarts = ~u64{0};
+  call(0x52464E43, 1, 0, kAllHarts, 0, kAllHarts);
+}
+
 inline void legacy_putchar(char c) {
   call(1, 0, static_cast<u8>(c));
 }

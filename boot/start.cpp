@@ -1,14 +1,15 @@
-// Start-up, in the order in which things happen: device tree, memory and paging, traps, buses and
-// drivers, the program's main, and switching off. Called by entry.S; reads the image's table
-// (image.hpp).
+// Start-up, in the order in which things happen: device tree, memory and paging, traps, the other
+// harts, buses and drivers, the program's main, and switching off. Called by entry.S; reads the
+// image's table (image.hpp).
 #include <array>
 #include <memory>
 #include <new>
 
-#include <sluice/boot/csr.hpp>
+#include <sluice/boot/harts.hpp>
 #include <sluice/boot/image.hpp>
 #include <sluice/boot/memory.hpp>
 #include <sluice/boot/panic.hpp>
+#include <sluice/boot/stacks.hpp>
 #include <sluice/boot/trap.hpp>
 #include <sluice/drivers/base/platform_bus.hpp>
 #include <sluice/kernel/clock.hpp>
@@ -25,7 +26,6 @@
 int main(int argc, char** argv);
 
 extern "C" {
-constinit sluice::Hart boot_hart;
 extern void (*__init_array_start[])();
 extern void (*__init_array_end[])();
 [[noreturn]] void start_kernel(sluice::u64 tree_address);
@@ -70,35 +70,6 @@ void set_up_clock() {
     panic("device tree: /cpus has no timebase-frequency");
   }
   clock::set_frequency(*frequency);
-}
-
-// Is `extension` one of an ISA string's multi-letter ones: "rv64imafdc_zicsr_sstc"?
-bool isa_string_has(std::string_view isa, std::string_view extension) {
-  while (true) {
-    const usize underscore = isa.find('_');
-    if (underscore == std::string_view::npos) {
-      return false;
-    }
-    isa.remove_prefix(underscore + 1);
-    if (isa.substr(0, isa.find('_')) == extension) {
-      return true;
-    }
-  }
-}
-
-bool this_hart_has(std::string_view extension) {
-  for (fdt::Node cpu : tree.find("/cpus").children()) {
-    if (cpu.text("device_type") != "cpu" || !cpu.reg(0) || cpu.reg(0)->base != boot_hart.id) {
-      continue;
-    }
-    for (u32 i = 0; cpu.text_at("riscv,isa-extensions", i); ++i) {
-      if (cpu.text_at("riscv,isa-extensions", i) == extension) {
-        return true;
-      }
-    }
-    return isa_string_has(cpu.text("riscv,isa").value_or(""), extension);
-  }
-  return false;
 }
 
 void show_line(const log::Line& line) {
@@ -185,19 +156,20 @@ void sluice::port::exit(u32 status) {
 void start_kernel(sluice::u64 tree_address) {
   using namespace sluice;
   using namespace sluice::boot;
-  set_up_traps();
+  set_up_traps(trap_stack_of(0).top);
   parse_tree(tree_address);
   read_command_line();
   set_up_clock();
-  if (this_hart_has("sstc")) {
+  if (all_harts_have(tree, "sstc")) {
     use_sstc();
   }
-  set_up_memory(tree, tree_address);
+  set_up_memory(tree, tree_address, wanted_harts(tree));
   for (auto* constructor = __init_array_start; constructor != __init_array_end; ++constructor) {
     (*constructor)();
   }
   port::irq_restore(true);
-  log::info("{}: hart {}, {} MiB free", image.name, boot_hart.id,
+  start_other_harts(tree);
+  log::info("{}: hart {}, {} running, {} MiB free", image.name, boot_hart.id, hart_count(),
             page_allocator().free_pages() * kPageBytes >> 20);
   bring_up_devices();
   port::exit(run_main());

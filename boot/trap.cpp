@@ -1,37 +1,38 @@
 // Traps: interrupts go to their handlers in irq context, everything else is a panic.
-// Reference: RISC-V privileged architecture 1.12, 4.1.8 (scause).
+// Reference: RISC-V privileged architecture 1.12, 4.1.3 (sip, sie).
 #include <sluice/boot/trap.hpp>
+
+#include <cstddef>
 
 #include <sluice/boot/csr.hpp>
 #include <sluice/boot/panic.hpp>
 #include <sluice/boot/sbi.hpp>
+#include <sluice/boot/stop.hpp>
 #include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/irq.hpp>
 #include <sluice/kernel/timer.hpp>
 #include <sluice_port.hpp>
 
+// trap.S, and what it calls.
 extern "C" {
 void trap_entry();
-extern std::byte __trap_stack_top[];
-void handle_trap(sluice::boot::TrapFrame& frame);
+void handle_timer_interrupt();
+void handle_software_interrupt();
+[[noreturn]] void handle_exception(const sluice::boot::TrapFrame& frame);
 }
 
 namespace sluice {
 namespace {
 
-constexpr u64 kInterrupt = u64{1} << 63;
-constexpr u64 kTimer = kInterrupt | 5;
-constexpr u64 kExternal = kInterrupt | 9;
-
 constinit bool has_sstc = false;
 
 }  // namespace
 
-void boot::set_up_traps() {
-  csr::write_sscratch(reinterpret_cast<u64>(__trap_stack_top));
+void boot::set_up_traps(u64 trap_stack_top) {
+  csr::write_sscratch(trap_stack_top);
   csr::write_stvec(reinterpret_cast<u64>(&trap_entry));
   port::set_timer(~u64{0});
-  csr::write_sie(csr::kSieTimer | csr::kSieExternal);
+  csr::write_sie(csr::kSoftware | csr::kTimer | csr::kExternal);
 }
 
 void boot::use_sstc() {
@@ -46,21 +47,26 @@ void port::set_timer(u64 ticks) {
   }
 }
 
+static_assert(offsetof(irq::External, first) == 0 && offsetof(irq::External, serve) == 8);
+
 }  // namespace sluice
 
-void handle_trap(sluice::boot::TrapFrame& frame) {
-  using namespace sluice;
-  Hart& hart = port::this_hart();
-  if ((frame.scause != kTimer && frame.scause != kExternal) || frame.x[0] == 0) {
-    boot::panic_on_trap(frame);
+void handle_timer_interrupt() {
+  const sluice::IrqContext irq;
+  ++sluice::port::this_hart().interrupts;
+  sluice::run_expired_timers();
+}
+
+// Another hart has woken this one, which is all there is to it; or all are to stop.
+void handle_software_interrupt() {
+  const sluice::IrqContext irq;
+  ++sluice::port::this_hart().interrupts;
+  sluice::csr::clear_software_interrupt();
+  if (sluice::boot::must_stop()) {
+    sluice::boot::stop_here(sluice::csr::read_sepc(), irq.interrupted());
   }
-  const Context interrupted = hart.context;
-  hart.context = Context::Irq;
-  ++hart.interrupts;
-  if (frame.scause == kExternal) {
-    irq::handle_external();
-  } else {
-    run_expired_timers();
-  }
-  hart.context = interrupted;
+}
+
+void handle_exception(const sluice::boot::TrapFrame& frame) {
+  sluice::boot::panic_on_trap(frame);
 }

@@ -1,5 +1,5 @@
-// The registers of what a trap interrupted, as trap.S saves them. Used by the trap handler and by
-// panic.
+// Traps of this hart, and the registers of what an exception interrupted, as trap.S saves them.
+// Used by start-up and by panic.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 namespace sluice::boot {
 
 struct TrapFrame {
-  std::array<u64, 32> x;  // x[0] is 0 where the trap interrupted another trap's handler
+  std::array<u64, 32> x;
   u64 sepc;
   u64 sstatus;
   u64 scause;
@@ -17,11 +17,11 @@ struct TrapFrame {
 };
 static_assert(sizeof(TrapFrame) == 36 * 8);
 
-// Installs the trap vector and this hart's trap stack; external and timer interrupts become
-// possible.
-void set_up_traps();
+// Installs the trap vector and this hart's stack for exceptions; external, timer and software
+// interrupts become possible.
+void set_up_traps(u64 trap_stack_top);
 
-// Uses stimecmp instead of firmware calls from now on.
+// Uses stimecmp instead of firmware calls from now on, on every hart.
 void use_sstc();
 
 }  // namespace sluice::boot

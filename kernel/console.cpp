@@ -3,18 +3,24 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 
+#include <sluice/kernel/clock.hpp>
+#include <sluice/kernel/lock.hpp>
 #include <sluice/kernel/work.hpp>
 
 namespace sluice::console {
 namespace {
 
 constexpr usize kRecordBytes = 1024;
+constexpr u64 kTakeOverNs = 100'000'000;
 
 struct State {
-  Device* device = nullptr;
-  bool records = false;
+  std::atomic<Device*> device{nullptr};
+  std::atomic<u32> records{0};
+  SpinLock lock;  // what goes out: the record below, and the device's write()
+  std::atomic<Hart*> taken_over_by{nullptr};
   // The record on its way, kept here so that a panic in the middle of it can still send the rest.
   std::array<char, kRecordBytes + 7> record{};
   usize record_bytes = 0;
@@ -23,7 +29,46 @@ struct State {
 
 constinit State state;
 
-void send_record(Stream stream, std::string_view bytes) {
+// The line for a scope, interrupts off: an interrupt's log line must not fall into a record.
+class Turn {
+ public:
+  Turn() {
+    if (taken_over_by() != &port::this_hart()) {
+      state.lock.lock();
+      locked_ = true;
+    }
+    if (!locked_ || taken_over_by() == nullptr) {
+      device_ = state.device.load(std::memory_order_acquire);
+    }
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (locked_) {
+      state.lock.unlock();
+    }
+  }
+  // Null: there is none, or another hart has taken it over.
+  Device* device() const { return device_; }
+
+ private:
+  static Hart* taken_over_by() { return state.taken_over_by.load(std::memory_order_relaxed); }
+  IrqGuard irqs_off_;
+  bool locked_ = false;
+  Device* device_ = nullptr;
+};
+
+void send_rest_of_record(Device& device) {
+  constexpr usize kPiece = 16;  // sent is counted after each piece: at worst one is sent twice
+  while (state.record_sent < state.record_bytes) {
+    const usize at = state.record_sent;
+    const usize now = std::min(kPiece, state.record_bytes - at);
+    device.write({state.record.data() + at, now});
+    state.record_sent = at + now;
+  }
+}
+
+void send_record(Device& device, Stream stream, std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   char* to = state.record.data();
   *to++ = '\x01';
@@ -35,66 +80,77 @@ void send_record(Stream stream, std::string_view bytes) {
   std::memcpy(to, bytes.data(), bytes.size());
   state.record_sent = 0;
   state.record_bytes = 7 + bytes.size();
-  finish_interrupted_record();
+  send_rest_of_record(device);
 }
 
 }  // namespace
 
 void set_device(Device* device) {
-  state.device = device;
+  state.device.store(device, std::memory_order_release);
 }
 Device* device() {
-  return state.device;
+  return state.device.load(std::memory_order_acquire);
 }
 void use_records(bool on) {
-  state.records = on;
+  state.records.store(on ? 1 : 0, std::memory_order_relaxed);
 }
 bool uses_records() {
-  return state.records;
+  return state.records.load(std::memory_order_relaxed) != 0;
+}
+
+void take_over() {
+  const u64 last = clock::now_ns() + kTakeOverNs;
+  while (!state.lock.try_lock() && clock::now_ns() < last) {
+    port::relax();
+  }
+  state.taken_over_by.store(&port::this_hart(), std::memory_order_relaxed);
+}
+
+void give_back() {
+  state.taken_over_by.store(nullptr, std::memory_order_relaxed);
+  state.lock.unlock();
 }
 
 void finish_interrupted_record() {
-  constexpr usize kPiece = 16;  // sent is counted after each piece: at worst one is sent twice
-  while (state.record_sent < state.record_bytes) {
-    const usize at = state.record_sent;
-    const usize now = std::min(kPiece, state.record_bytes - at);
-    if (state.device != nullptr) {
-      state.device->write({state.record.data() + at, now});
-    }
-    state.record_sent = at + now;
+  if (Device* const to = device(); to != nullptr) {
+    send_rest_of_record(*to);
   }
 }
 
 void write(Stream stream, std::string_view bytes) {
-  if (!state.records) {
-    if (stream != Stream::Exit && state.device != nullptr) {
-      state.device->write(bytes);
-    }
+  if (stream == Stream::Exit && !uses_records()) {
     return;
   }
   while (!bytes.empty()) {
-    // An interrupt's log line must not fall into the record.
-    const IrqGuard irqs_off;
-    const usize now = std::min(bytes.size(), kRecordBytes);
-    send_record(stream, bytes.substr(0, now));
-    bytes.remove_prefix(now);
+    const Turn turn;
+    if (turn.device() == nullptr) {
+      return;
+    }
+    const std::string_view now = bytes.substr(0, kRecordBytes);
+    if (uses_records()) {
+      send_record(*turn.device(), stream, now);
+    } else {
+      turn.device()->write(now);
+    }
+    bytes.remove_prefix(now.size());
   }
 }
 
 void write_log(std::string_view text) {
-  if (state.device != nullptr) {
-    state.device->write(text);
+  const Turn turn;
+  if (turn.device() != nullptr) {
+    turn.device()->write(text);
   }
 }
 
 int read_byte() {
-  if (state.device == nullptr) {
+  if (device() == nullptr) {
     return -1;
   }
-  state.device->enable_input();
+  device()->enable_input();
   int byte = -1;
   wait_until([&byte] {
-    byte = state.device->read();
+    byte = device()->read();
     return byte >= 0;
   });
   return byte;

@@ -14,7 +14,8 @@ namespace sluice::console {
 
 enum class Stream : char { Output = 'o', Error = 'e', Exit = 'x' };
 
-// A serial line. Its driver registers one; task or irq.
+// A serial line. Its driver registers one; task or irq. write() and drain() are called by one hart
+// at a time; the rest on the hart that booted.
 class Device {
  public:
   virtual void write(std::string_view bytes) = 0;
@@ -36,15 +37,21 @@ Device* device();
 void use_records(bool on);
 bool uses_records();
 
-// Bytes of a program to a stream. Task.
+// Bytes of a program to a stream. What several harts write comes out in pieces of up to 1024 bytes,
+// each whole. Task.
 void write(Stream stream, std::string_view bytes);
 
-// Text outside the streams: the log's, and a panic's, which first ends a record that it interrupts.
-// Any context.
+// Text outside the streams: the log's, and a panic's. Each call's comes out whole. Any context.
 void write_log(std::string_view text);
+
+// For the end: from now on this hart alone writes. Lets another finish what it is writing, for a
+// tenth of a second at most. Interrupts stay off from then on; one hart.
+void take_over();
+void give_back();  // undoes it, for tests
+// Ends the record that a panic interrupted. After take_over().
 void finish_interrupted_record();
 
-// The next byte of input; waits for it. −1: there is no console. Task.
+// The next byte of input; waits for it. −1: there is no console. Task, on the hart that booted.
 int read_byte();
 
 // A sink on a stream that gathers a few hundred bytes, flushed on destruction.

@@ -56,25 +56,24 @@ struct Mapping {
 
 using Direction = port::DmaDirection;
 
-// Lends `bytes` at `data` to a device whose addresses are ≤ `mask`. OutOfRange: the memory lies
-// above the mask; NoMemory: the world has no room to bounce. Any context.
-inline Result<Mapping> map(std::byte* data, u32 bytes, Direction direction, u64 mask) {
-  return Mapping{TRY(port::dma_map(data, bytes, direction, mask)), data, bytes, direction};
-}
-
-// The same in place, for those who do it for every request: `mapping` is written only where it
-// succeeds.
-inline Result<void> map_into(Mapping& mapping, std::byte* data, u32 bytes, Direction direction,
-                             u64 mask) {
-  const Result<BusAddr> bus = port::dma_map(data, bytes, direction, mask);
-  if (!bus) [[unlikely]] {
-    return fail(bus.error());
-  }
-  mapping.bus = *bus;
+// Lends `bytes` at `data` to a device whose addresses are ≤ `mask`. False: OutOfRange, the memory
+// lies above the mask, or NoMemory, the world has no room to bounce. Any context.
+inline bool map_into(Mapping& mapping, std::byte* data, u32 bytes, Direction direction, u64 mask,
+                     Errc& error) {
   mapping.data = data;
   mapping.bytes = bytes;
   mapping.direction = direction;
-  return {};
+  return port::dma_map(data, bytes, direction, mask, mapping.bus, error);
+}
+
+// The same as a Result.
+inline Result<Mapping> map(std::byte* data, u32 bytes, Direction direction, u64 mask) {
+  Mapping mapping;
+  Errc error{};
+  if (!map_into(mapping, data, bytes, direction, mask, error)) {
+    return fail(error);
+  }
+  return mapping;
 }
 
 // Takes it back: from now on the caller may read what the device wrote. Any context.

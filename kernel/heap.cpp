@@ -60,7 +60,7 @@ void* Heap::allocate(usize bytes, usize alignment) {
   const u64 data = align_up(start + sizeof(Header), alignment > 16 ? alignment : 16);
   new (reinterpret_cast<void*>(data - sizeof(Header)))
       Header{kLive, static_cast<u32>(data - sizeof(Header) - start), chunk_bytes};
-  allocated_bytes_ += chunk_bytes;
+  allocated_bytes_.fetch_add(chunk_bytes, std::memory_order_relaxed);
   return reinterpret_cast<void*>(data);
 }
 
@@ -69,12 +69,12 @@ void Heap::free(void* memory) {
     return;
   }
   auto* header = static_cast<Header*>(memory) - 1;
+  const LockGuard guard(lock_);
   SLUICE_ASSERT(header->magic == kLive);
   header->magic = 0;
   const usize bytes = header->bytes;
   void* chunk = reinterpret_cast<std::byte*>(header) - header->offset;
-  const LockGuard guard(lock_);
-  allocated_bytes_ -= bytes;
+  allocated_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   if (bytes <= kLargestClass) {
     const u32 size_class = class_of(bytes);
     free_[size_class] = new (chunk) FreeChunk{free_[size_class]};

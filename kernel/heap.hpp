@@ -1,9 +1,10 @@
 // The heap beneath operator new: powers of two up to half a page in free lists, more as whole
 // pages. Used through `new (std::nothrow)`, which gives null where memory is out. Freeing what was
-// not allocated, or twice, is a checked crash. Task and work context; never irq.
+// not allocated, or twice, is a checked crash. Task and work context of any hart; never irq.
 #pragma once
 
 #include <array>
+#include <atomic>
 
 #include <sluice/kernel/lock.hpp>
 #include <sluice/kernel/page_allocator.hpp>
@@ -19,7 +20,7 @@ class Heap {
   void* allocate(usize bytes, usize alignment = 16);
   void free(void* memory);
 
-  usize allocated_bytes() const { return allocated_bytes_; }
+  usize allocated_bytes() const { return allocated_bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct FreeChunk {
@@ -29,9 +30,9 @@ class Heap {
 
   static constexpr u32 kClasses = 7;  // 32, 64, … 2048 bytes, header included
   PageAllocator& pages_;
-  SpinLock lock_;
+  SpinLock lock_;  // protects the free lists and the headers' magic numbers
   std::array<FreeChunk*, kClasses> free_{};
-  usize allocated_bytes_ = 0;
+  std::atomic<usize> allocated_bytes_{0};
 };
 
 }  // namespace sluice

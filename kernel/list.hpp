@@ -81,11 +81,11 @@ class List {
   T& front() const { return *begin(); }
   T& back() const { return *iterator(head_.previous_); }
 
-  void push_back(T& element) { insert(end(), element); }
+  [[gnu::always_inline]] void push_back(T& element) { insert(end(), element); }
   void push_front(T& element) { insert(begin(), element); }
 
   // Puts `element` before `position`.
-  void insert(iterator position, T& element) {
+  [[gnu::always_inline]] void insert(iterator position, T& element) {
     Node& node = element;
     SLUICE_ASSERT(!node.linked());
     Node* next = position.node_;

@@ -16,13 +16,14 @@ class SpinLock {
   SpinLock& operator=(const SpinLock&) = delete;
 
   void lock() {
-    while (held_.exchange(1, std::memory_order_acquire) != 0) {
+    while (!try_lock()) {
       while (held_.load(std::memory_order_relaxed) != 0) {
         port::relax();
       }
     }
   }
-  void unlock() { held_.store(0, std::memory_order_release); }
+  bool try_lock() { return held_.exchange(1, std::memory_order_acquire) == 0; }
+  void unlock() { port::store_release(held_, u32{0}); }
   bool held() const { return held_.load(std::memory_order_relaxed) != 0; }
 
  private:

@@ -29,6 +29,7 @@ struct Ring {
 };
 
 constinit Ring ring;  // all zeroes at start: it takes no room in the image
+// Under the ring's lock, too.
 constinit Level shown_level = Level::Info;
 constinit Show show = nullptr;
 
@@ -50,6 +51,14 @@ Header header_at(u64 position) {
   Header header;
   copy_out(position, &header, sizeof(header));
   return header;
+}
+
+// The line at `position`, which moves to the next one; its text is in `text`.
+Line read_line(u64& position, std::array<char, kLineBytes>& text) {
+  const Header header = header_at(position);
+  copy_out(position + sizeof(header), text.data(), header.text_bytes);
+  position += sizeof(header) + header.text_bytes;
+  return {header.time_ns, header.level, {text.data(), header.text_bytes}};
 }
 
 void append(const Line& line) {
@@ -74,9 +83,9 @@ void vwrite(Level level, std::string_view format, std::span<const FormatArg> arg
   BufferSink sink(text);
   vformat(sink, format, args);
   std::replace_if(text.begin(), text.begin() + sink.text().size(), is_control, '?');
-  const Line line{clock::now_ns(), level, sink.text()};
 
   const LockGuard guard(ring.lock);
+  const Line line{clock::now_ns(), level, sink.text()};
   append(line);
   if (show != nullptr && level <= shown_level) {
     show(line);
@@ -84,31 +93,41 @@ void vwrite(Level level, std::string_view format, std::span<const FormatArg> arg
 }
 
 void set_level(Level level) {
+  const LockGuard guard(ring.lock);
   shown_level = level;
 }
 
 void set_show(Show new_show) {
+  const LockGuard guard(ring.lock);
   show = new_show;
   if (show == nullptr) {
     return;
   }
-  for_each(
-      [](const Line& line, void*) {
-        if (line.level <= shown_level) {
-          show(line);
-        }
-      },
-      nullptr);
+  std::array<char, kLineBytes> text;
+  for (u64 position = ring.tail; position < ring.head;) {
+    const Line line = read_line(position, text);
+    if (line.level <= shown_level) {
+      show(line);
+    }
+  }
 }
 
 void for_each(void (*visit)(const Line& line, void* context), void* context) {
-  const u64 end = ring.head;
-  for (u64 position = ring.tail; position < end;) {
-    const Header header = header_at(position);
-    std::array<char, kLineBytes> text;
-    copy_out(position + sizeof(header), text.data(), header.text_bytes);
-    visit({header.time_ns, header.level, {text.data(), header.text_bytes}}, context);
-    position += sizeof(header) + header.text_bytes;
+  std::array<char, kLineBytes> text;
+  u64 position = 0;
+  u64 end = ~u64{0};
+  while (true) {
+    Line line{};
+    {
+      const LockGuard guard(ring.lock);
+      end = std::min(end, ring.head);
+      position = std::max(position, ring.tail);
+      if (position >= end) {
+        return;
+      }
+      line = read_line(position, text);
+    }
+    visit(line, context);  // not under the lock: it may log, wait and take its time
   }
 }
 

@@ -1,6 +1,6 @@
 // The log: lines with a level and a time, kept in a ring for `dmesg` and shown on the console up to
 // a level. Used by everyone. Lines longer than 240 bytes are cut; control characters become '?', so
-// that text from a disk or a device tree cannot pose as console records. Any context.
+// that text from a disk or a device tree cannot pose as console records. Any context of any hart.
 #pragma once
 
 #include <string_view>
@@ -17,7 +17,7 @@ struct Line {
   std::string_view text;  // without an end of line
 };
 
-// Shows a line; called with interrupts off.
+// Shows a line; called with interrupts off, by one hart at a time. It logs nothing itself.
 using Show = void (*)(const Line& line);
 
 void vwrite(Level level, std::string_view format, std::span<const FormatArg> args);
@@ -51,7 +51,8 @@ void set_level(Level level);
 // Shows every line from now on, and those that the ring holds already. Null: nothing is shown.
 void set_show(Show show);
 
-// Calls `visit` for every line in the ring, oldest first.
+// Calls `visit` for every line that the ring holds now, oldest first; lines that are overwritten
+// meanwhile are left out.
 void for_each(void (*visit)(const Line& line, void* context), void* context);
 
 }  // namespace sluice::log

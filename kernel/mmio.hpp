@@ -13,6 +13,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 
 #include <sluice/kernel/types.hpp>
 #include <sluice_port.hpp>
@@ -68,28 +69,58 @@ class MmioRegion {
   template <class T, class Access>
     requires Access::reads
   T read(Reg<T, Access> reg) {
+    const u64 offset = reg.offset;
+    if (direct_ != nullptr) [[likely]] {
+      return load<T>(offset);
+    }
     if constexpr (sizeof(T) == 1) {
-      return read8(reg.offset);
+      return read8(offset);
     } else if constexpr (sizeof(T) == 2) {
-      return read16(reg.offset);
+      return read16(offset);
     } else {
       static_assert(sizeof(T) == 4);
-      return read32(reg.offset);
+      return read32(offset);
     }
   }
 
   template <class T, class Access>
     requires Access::writes
   void write(Reg<T, Access> reg, std::type_identity_t<T> value) {
+    const u64 offset = reg.offset;
+    if (direct_ != nullptr) [[likely]] {
+      store<T>(offset, value);
+      return;
+    }
     if constexpr (sizeof(T) == 1) {
-      write8(reg.offset, value);
+      write8(offset, value);
     } else if constexpr (sizeof(T) == 2) {
-      write16(reg.offset, value);
+      write16(offset, value);
     } else {
       static_assert(sizeof(T) == 4);
-      write32(reg.offset, value);
+      write32(offset, value);
     }
   }
+
+ protected:
+  MmioRegion() = default;
+  // Registers that are memory to the processor, from that address on: read() and write() need not
+  // ask whose they are.
+  explicit MmioRegion(volatile std::byte* direct) : direct_(direct) {}
+
+  template <class T>
+  T load(u64 offset) const {
+    const T value = *reinterpret_cast<const volatile T*>(direct_ + offset);
+    order_after_status();
+    return value;
+  }
+  template <class T>
+  void store(u64 offset, T value) {
+    order_before_notify();
+    *reinterpret_cast<volatile T*>(direct_ + offset) = value;
+  }
+
+ private:
+  volatile std::byte* direct_ = nullptr;
 };
 
 }  // namespace sluice

@@ -60,7 +60,7 @@ void PageAllocator::free(void* start, usize pages) {
   usize page = page_of(start);
   SLUICE_ASSERT(page >= first_page_ && page - first_page_ + pages <= orders_.size());
   const LockGuard guard(lock_);
-  free_pages_ += pages;
+  free_pages_.fetch_add(pages, std::memory_order_relaxed);
   while (pages > 0) {
     const u32 aligned = page == 0 ? kOrders - 1 : static_cast<u32>(std::countr_zero(page));
     const u32 fits = static_cast<u32>(std::bit_width(pages)) - 1;
@@ -92,7 +92,7 @@ void* PageAllocator::allocate(usize pages) {
       --order;
       push(page + (usize{1} << order), order);
     }
-    free_pages_ -= usize{1} << wanted;
+    free_pages_.fetch_sub(usize{1} << wanted, std::memory_order_relaxed);
     result = block;
   }
   const usize excess = (usize{1} << wanted) - pages;

@@ -1,9 +1,10 @@
 // Pages of RAM: a buddy allocator over one span of addresses with holes.
 // Used by boot (which gives it the free ranges), the heap and DMA. Any run of pages can be taken
-// and given back; runs of a power of two are aligned to their size. Not in irq context.
+// and given back; runs of a power of two are aligned to their size. Any hart, not in irq context.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <span>
 
 #include <sluice/kernel/lock.hpp>
@@ -26,7 +27,7 @@ class PageAllocator {
   // none.
   void* allocate(usize pages);
 
-  usize free_pages() const { return free_pages_; }
+  usize free_pages() const { return free_pages_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr u32 kOrders = 28;  // up to 2^27 pages: 512 GiB
@@ -41,12 +42,12 @@ class PageAllocator {
   void take(FreeBlock* block, u32 order);
   void free_block(usize page, u32 order);
 
-  SpinLock lock_;
+  SpinLock lock_;  // protects the free blocks and their orders
   std::byte* base_ = nullptr;
   usize first_page_ = 0;  // number of base's page: blocks are aligned in addresses, not in the span
   std::span<u8> orders_;  // of the free block that starts at a page, plus one; 0: none does
   std::array<FreeBlock*, kOrders> free_{};
-  usize free_pages_ = 0;
+  std::atomic<usize> free_pages_{0};
 };
 
 }  // namespace sluice

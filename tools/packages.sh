@@ -20,14 +20,18 @@ boot   mkfs.fat               4.1   dosfstools
 boot   mcopy                  4.0   mtools
 test   g++                    12    g++
 test   catch2                 2.13  catch2
+test   rapidcheck             0     librapidcheck-dev
 test   libfdt                 1.4   libfdt-dev
 test   dtc                    1.4   device-tree-compiler
 test   qemu-img               7.0   qemu-utils
 test   cmp                    3.0   diffutils
+test   sfdisk                 2.36  fdisk
+test   sgdisk                 1.0   gdisk
 test   clang-format-19        19    clang-format-19
 test   clang-tidy-19          19    clang-tidy-19
 test   shellcheck             0.7   shellcheck
 bench  qemu-img               7.0   qemu-utils
+chart  gnuplot                5.0   gnuplot-nox
 gdb    gdb                    10    gdb-multiarch
 END
 }
@@ -77,6 +81,7 @@ locate() {
     gdb) riscv_gdb ;;
     opensbi) first_file {/usr/share,/usr/local/share}/qemu/opensbi-riscv64-generic-fw_dynamic.bin ;;
     catch2) header catch2/catch_all.hpp || header catch2/catch.hpp ;;
+    rapidcheck) header rapidcheck.h ;;
     libfdt) header libfdt.h ;;
     *) command -v "$1" ;;
   esac
@@ -91,7 +96,7 @@ version() {
       text=$(sed -n 's/^#define CATCH_VERSION_[MP].* //p' "$(dirname "$2")"/catch{,_version_macros}.hpp 2>/dev/null |
         paste -s -d . || true)
       ;;
-    libfdt) text='' ;;
+    libfdt | rapidcheck) text='' ;;
     mkfs.fat) text=$("$2" --help 2>&1 || true) ;;
     *) text=$("$2" --version 2>&1 || true) ;;
   esac

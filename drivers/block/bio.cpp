@@ -1,6 +1,8 @@
 // Bios: their words, their end, and the walk over their memory.
 #include <sluice/drivers/block/bio.hpp>
 
+#include <sluice/drivers/block/disk.hpp>
+
 namespace sluice::blk {
 
 std::string_view to_string(Op op) {
@@ -25,6 +27,8 @@ std::string_view to_string(Status status) {
       return "ok";
     case Status::IoError:
       return "I/O error";
+    case Status::MediumError:
+      return "unreadable or unwritable medium";
     case Status::OutOfRange:
       return "beyond the end of the disk";
     case Status::Misaligned:
@@ -39,6 +43,8 @@ std::string_view to_string(Status status) {
       return "timed out";
     case Status::Removed:
       return "the disk is gone";
+    case Status::Transient:
+      return "failed for the moment";
   }
   return "unknown status";
 }
@@ -48,6 +54,8 @@ Errc to_errc(Status status) {
     case Status::Ok:
       break;
     case Status::IoError:
+    case Status::MediumError:
+    case Status::Transient:
       return Errc::Io;
     case Status::OutOfRange:
       return Errc::OutOfRange;
@@ -83,7 +91,12 @@ void Bio::end_one_of_several(Status part_status) {
     failure_.store(static_cast<u32>(part_status), std::memory_order_relaxed);
   }
   if (parts_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    end(static_cast<Status>(failure_.load(std::memory_order_relaxed)));
+    const Status final_status = static_cast<Status>(failure_.load(std::memory_order_relaxed));
+    if (flush_step_ == FlushStep::None) {
+      end(final_status);
+    } else {
+      disk_->flush_machine().step_ended(*this, final_status);
+    }
   }
 }
 

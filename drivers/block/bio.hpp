@@ -23,7 +23,7 @@ inline constexpr u32 kSectorShift = 9;
 using Sector = Strong<struct SectorTag>;
 
 // A Flush makes durable what had ended before it was submitted; it waits for nothing else, and the
-// other operations end in any order.
+// other operations end in any order (docs/request-layer.md, "What order there is").
 enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes };
 inline constexpr u32 kOps = 5;
 constexpr bool carries_data(Op op) {
@@ -31,19 +31,30 @@ constexpr bool carries_data(Op op) {
 }
 std::string_view to_string(Op op);
 
+// What a bio asks for beside its operation (Linux: REQ_PREFLUSH, REQ_FUA, REQ_POLLED, REQ_NOMERGE).
+namespace bio_flag {
+inline constexpr u8 kPreflush = 1;  // Write: begins once what had ended before is durable
+inline constexpr u8 kFua = 2;       // Write: ends once it is durable itself
+inline constexpr u8 kPolled = 4;    // its submitter polls for it: no interrupt is asked for
+inline constexpr u8 kNoMerge = 8;   // becomes a request of its own
+}  // namespace bio_flag
+
 // How an I/O ended.
 enum class Status : u8 {
   Ok,
-  IoError,     // the device said so
-  OutOfRange,  // beyond the capacity
-  Misaligned,  // not whole logical blocks, or more segments per block than the
-               // device takes
+  IoError,      // the device said so, and not why
+  MediumError,  // what is stored there cannot be read or written
+  OutOfRange,   // beyond the capacity
+  Misaligned,   // not whole logical blocks, or more segments per block than the
+                // device takes
   ReadOnly,
   Unsupported,  // the device does not do this operation, or a segment has bytes
                 // but no memory
   NoSpace,
   TimedOut,
-  Removed,  // the disk is gone
+  Removed,    // the disk is gone
+  Transient,  // only from driver to request layer: trying again may help; after kRetries it is an
+              // IoError
 };
 std::string_view to_string(Status status);
 
@@ -62,6 +73,16 @@ struct SegmentCursor {
   u32 skip = 0;   // bytes of it that lie before the place
 };
 
+class Bio;
+
+// Where a bio stands in a scheduler's order of sectors (sector_tree.hpp).
+struct SectorTreeLinks {
+  Bio* left = nullptr;
+  Bio* right = nullptr;
+  u64 priority = 0;
+  u64 arrival = 0;
+};
+
 class Bio : public ListNode<> {
  public:
   // Called once, in irq, work or task context, perhaps before submit returns.
@@ -73,6 +94,7 @@ class Bio : public ListNode<> {
       : op(what), sector(first), segments(memory), end_io(when_ended), context(with) {}
 
   Op op = Op::Read;
+  u8 flags = 0;                       // of bio_flag
   Sector sector{};                    // the first
   std::span<const Segment> segments;  // Read and Write; for the others empty
   u64 range_bytes = 0;                // Discard and WriteZeroes: how far
@@ -84,15 +106,26 @@ class Bio : public ListNode<> {
   // Data bytes for Read and Write, the range for Discard and WriteZeroes, 0 for Flush.
   u64 bytes() const;
 
+  // --- For schedulers, while they hold it ---
+  u64 disk_sector() const {
+    return disk_sector_;
+  }  // on the whole disk, wherever the bio's own count
+  u64 total_bytes() const { return total_bytes_; }  // bytes(), computed once
+  u64 submitted_ticks() const { return submitted_ticks_; }
+
  private:
+  friend class CompletionBatch;
   friend class Disk;
+  friend class FlushMachine;
   friend class HwQueue;
   friend class Request;
-  friend class SegmentRange;
   friend class RequestBuilder;
+  friend class SectorTree;
+  friend class SegmentRange;
+  friend struct TestAccess;  // the schedulers' tests describe bios and requests of their own
 
   // What is to become of it; decided by the disk at submission.
-  enum class Plan : u32 {
+  enum class Plan : u8 {
     EndNow,    // with `status`
     OneWhole,  // it has one segment and fits into one request
     Parts,     // anything else
@@ -112,10 +145,24 @@ class Bio : public ListNode<> {
     end_io(*this);
   }
 
+  // The operation, with the flags above it: no more than Op::Write where none is set.
+  u32 op_and_flags() const { return static_cast<u32>(op) | u32{flags} << 8; }
+  bool can_be_scheduled() const {
+    return plan_ != Plan::EndNow && op != Op::Flush && flush_step_ == FlushStep::None &&
+           (flags & bio_flag::kPolled) == 0;
+  }
+
+  // How far a bio has come that the flush machine takes through its steps (flush.hpp).
+  enum class FlushStep : u8 { None, Before, Data, After };
+
+  alignas(2) Plan plan_ = Plan::EndNow;
+  FlushStep flush_step_ = FlushStep::None;
   Disk* disk_ = nullptr;            // where it was submitted
-  Bio* next_in_request_ = nullptr;  // the request's chain
+  u64 disk_sector_ = 0;             // the first, on the whole disk
   u64 total_bytes_ = 0;             // bytes(), computed once
-  Plan plan_ = Plan::EndNow;
+  u64 submitted_ticks_ = 0;         // when
+  Bio* next_in_request_ = nullptr;  // the request's chain
+  SectorTreeLinks tree_;
   // Of Parts:
   std::atomic<u32> parts_{
       0};  // what must end before the bio does: its requests, and the waiting rest

@@ -1,9 +1,8 @@
-// Plugs, the synchronous helpers, and open handles.
+// Plugs, and the synchronous helpers.
 #include <sluice/drivers/block/block_device.hpp>
 
 #include <algorithm>
 
-#include <sluice/drivers/block/disk.hpp>
 #include <sluice/kernel/work.hpp>
 
 namespace sluice::blk {
@@ -86,63 +85,6 @@ Status discard(BlockDevice& device, Sector sector, u64 bytes) {
 
 Status write_zeroes(BlockDevice& device, Sector sector, u64 bytes) {
   return transfer_range(device, Op::WriteZeroes, sector, bytes);
-}
-
-// --- OpenDevice ---
-
-Result<void> OpenDevice::open(std::string_view name) {
-  if (disk_ != nullptr) {
-    return fail(Errc::Busy);
-  }
-  Disk* const disk = find(name);
-  if (disk == nullptr) {
-    return fail(Errc::NotFound);
-  }
-  disk->opens_.push_back(*this);
-  ++disk->open_count_;
-  disk_ = disk;
-  return {};
-}
-
-void OpenDevice::release() {
-  if (disk_ != nullptr) {
-    disk_->opens_.remove(*this);
-    --disk_->open_count_;
-    disk_ = nullptr;
-  }
-}
-
-std::string_view OpenDevice::name() const {
-  return removed() ? "" : disk_->name();
-}
-u64 OpenDevice::sectors() const {
-  return removed() ? 0 : disk_->sectors();
-}
-bool OpenDevice::read_only() const {
-  return !removed() && disk_->read_only();
-}
-bool OpenDevice::has_write_cache() const {
-  return !removed() && disk_->has_write_cache();
-}
-
-const Limits& OpenDevice::limits() const {
-  static constexpr Limits kNone{};
-  return removed() ? kNone : disk_->limits();
-}
-
-void OpenDevice::submit(List<Bio>& bios) {
-  if (!removed()) {
-    disk_->submit(bios);
-    return;
-  }
-  while (Bio* const bio = bios.pop_front()) {
-    bio->status = Status::Removed;
-    bio->end_io(*bio);
-  }
-}
-
-unsigned OpenDevice::poll() {
-  return removed() ? 0 : disk_->poll();
 }
 
 }  // namespace sluice::blk

@@ -2,10 +2,13 @@
 // Disk (disk.hpp) is one; OpenDevice is what find-and-open by name gives.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <span>
 #include <string_view>
 
 #include <sluice/drivers/block/bio.hpp>
+#include <sluice/drivers/block/partition.hpp>
 #include <sluice/kernel/result.hpp>
 
 namespace sluice::blk {
@@ -16,8 +19,9 @@ struct Limits {
   u32 physical_block_bytes = 512;
   u32 max_segments = 128;
   u32 max_segment_bytes = ~u32{0};
-  u32 max_bytes = 1024 * 1024;     // data of one request
-  u64 max_discard_bytes = 0;       // 0: no discard
+  u32 max_bytes = 1024 * 1024;  // data of one request
+  u32 boundary_bytes = 0;     // no request crosses a multiple of it; a power of two, or 0: any may
+  u64 max_discard_bytes = 0;  // 0: no discard
   u64 max_write_zeroes_bytes = 0;  // 0: no write zeroes
 };
 
@@ -69,22 +73,21 @@ Status flush(BlockDevice& device);
 Status discard(BlockDevice& device, Sector sector, u64 bytes);
 Status write_zeroes(BlockDevice& device, Sector sector, u64 bytes);
 
-// An open disk: counted by the disk, released on destruction. Where the disk goes away meanwhile,
-// every bio ends with Removed and the capacity is 0.
+// An open disk or partition: counted by the disk, released on destruction. Where the disk goes away
+// meanwhile, every bio ends with Removed and the capacity is 0. For one hart at a time.
 class OpenDevice final : public BlockDevice, public ListNode<> {
  public:
   OpenDevice() = default;
   ~OpenDevice() { release(); }
 
-  // Opens the disk called `name`. NotFound; Busy: this object has one open.
-  // Task.
+  // Opens what is called `name`: vda, ram0, vda1. NotFound; Busy: this object has one open. Task.
   Result<void> open(std::string_view name);
   void release();
-  bool removed() const { return disk_ == nullptr; }
+  bool removed() const { return disk_.load(std::memory_order_acquire) == nullptr; }
 
-  std::string_view name() const override;
+  std::string_view name() const override { return removed() ? "" : name_.data(); }
   u64 sectors() const override;
-  const Limits& limits() const override;
+  const Limits& limits() const override { return limits_; }  // as they were when it was opened
   bool read_only() const override;
   bool has_write_cache() const override;
   using BlockDevice::submit;
@@ -92,8 +95,14 @@ class OpenDevice final : public BlockDevice, public ListNode<> {
   unsigned poll() override;
 
  private:
-  friend class Disk;
-  Disk* disk_ = nullptr;
+  friend void remove_from_list(Disk& disk);
+  class Use;
+
+  std::atomic<Disk*> disk_{nullptr};
+  mutable std::atomic<u32> users_{0};  // calls that are with the disk right now
+  Window window_;
+  Limits limits_;
+  std::array<char, 24> name_{};
 };
 
 }  // namespace sluice::blk

@@ -1,26 +1,15 @@
-// Disks, the list of those that were added, and the check of a bio.
+// What a disk does with bios: checks each, and sends it on its way.
 #include <sluice/drivers/block/disk.hpp>
 
 #include <algorithm>
 #include <bit>
-
-#include <sluice/kernel/log.hpp>
+#include <new>
 
 namespace sluice::blk {
 namespace {
 
-constinit List<Disk, DiskListTag> disks;
-
 // The bytes of a disk are counted in 63 bits, whatever its device says.
 constexpr u64 kMostSectors = u64{1} << (63 - kSectorShift);
-
-// Copies as much of `text` as leaves room for the '\0'; how many bytes.
-usize copy_name(std::array<char, 16>& name, std::string_view text) {
-  const usize bytes = std::min(text.size(), name.size() - 1);
-  std::copy_n(text.begin(), bytes, name.begin());
-  name[bytes] = '\0';
-  return bytes;
-}
 
 bool is_power_of_two_between(u32 value, u32 minimum, u32 maximum) {
   return std::has_single_bit(value) && value >= minimum && value <= maximum;
@@ -29,12 +18,18 @@ bool is_power_of_two_between(u32 value, u32 minimum, u32 maximum) {
 }  // namespace
 
 Disk::Disk(TagSet& tag_set, std::string_view name, const Options& options)
-    : tag_set_(tag_set), options_(options) {
-  copy_name(name_, name);
+    : tag_set_(tag_set),
+      options_(options),
+      timeouts_(*this, options.timeout_ns),
+      flushes_(*this),
+      statistics_(new(std::nothrow) Statistics[tag_set.hw_queues().size()]) {
+  name.copy(name_.data(), name_.size() - 1);
   if (limits_make_sense()) {
     round_to_blocks();
-  } else {
-    options_.sectors = 0;
+    sectors_.store(whole_blocks(options_.sectors), std::memory_order_relaxed);
+  }
+  if (statistics_ == nullptr) {
+    gate_.store(kRemoved, std::memory_order_relaxed);  // add() says so
   }
   const Limits& limits = options_.limits;
   const Status write = options_.read_only ? Status::ReadOnly : Status::Ok;
@@ -44,16 +39,11 @@ Disk::Disk(TagSet& tag_set, std::string_view name, const Options& options)
   refusals_ = {Status::Ok, write, Status::Ok, range(limits.max_discard_bytes),
                range(limits.max_write_zeroes_bytes)};
   block_mask_ = limits.logical_block_bytes - 1;
-  max_bytes_in_one_piece_ = std::min(limits.max_bytes, limits.max_segment_bytes);
+  last_plain_op_ = static_cast<u32>(options_.read_only ? Op::Read : Op::Write);
+  max_bytes_in_one_piece_ =
+      limits.boundary_bytes != 0 ? 0 : std::min(limits.max_bytes, limits.max_segment_bytes);
   max_bytes_ = {limits.max_bytes, limits.max_bytes, 0, limits.max_discard_bytes,
                 limits.max_write_zeroes_bytes};
-}
-
-Disk::~Disk() {
-  remove();
-  for (const HwQueue* queue : tag_set_.hw_queues()) {
-    SLUICE_ASSERT(!queue->uses(*this));
-  }
 }
 
 bool Disk::limits_make_sense() const {
@@ -61,90 +51,120 @@ bool Disk::limits_make_sense() const {
   const u64 most_in_segments = u64{limits.max_segments} * limits.max_segment_bytes;
   return is_power_of_two_between(limits.logical_block_bytes, kSectorBytes, 65536) &&
          limits.max_bytes >= limits.logical_block_bytes &&
-         most_in_segments >= limits.logical_block_bytes;
+         most_in_segments >= limits.logical_block_bytes &&
+         (limits.boundary_bytes == 0 ||
+          is_power_of_two_between(limits.boundary_bytes, limits.logical_block_bytes, u32{1} << 31));
 }
 
 void Disk::round_to_blocks() {
   Limits& limits = options_.limits;
   const u64 block = limits.logical_block_bytes;
-  options_.sectors = align_down(std::min(options_.sectors, kMostSectors), block >> kSectorShift);
   limits.max_bytes = static_cast<u32>(align_down(limits.max_bytes, block));
   limits.max_discard_bytes = align_down(limits.max_discard_bytes, block);
   limits.max_write_zeroes_bytes = align_down(limits.max_write_zeroes_bytes, block);
 }
 
-Result<void> Disk::add() {
-  const Limits& limits = options_.limits;
-  if (!limits_make_sense()) {
-    log::error(
-        "{}: no request can keep its limits: logical block {} bytes, {} "
-        "segments of {} bytes, "
-        "{} bytes in all",
-        name(), limits.logical_block_bytes, limits.max_segments, limits.max_segment_bytes,
-        limits.max_bytes);
-    return fail(Errc::Invalid);
-  }
-  if (name().empty()) {
-    log::error("a disk of {} sectors has no name", sectors());
-    return fail(Errc::Invalid);
-  }
-  if (find(name()) != nullptr) {
-    log::error("{}: there is a disk of that name already", name());
-    return fail(Errc::Exists);
-  }
-  disks.push_back(*this);
-  return {};
+u64 Disk::whole_blocks(u64 sectors) const {
+  const u64 block_sectors = options_.limits.logical_block_bytes >> kSectorShift;
+  return align_down(std::min(sectors, kMostSectors), block_sectors);
 }
 
-void Disk::remove() {
-  ListNode<DiskListTag>::unlink();
-  while (OpenDevice* const open = opens_.pop_front()) {
-    open->disk_ = nullptr;
-    --open_count_;
+u64 Disk::room_at(u64 sector) const {
+  const u64 boundary = options_.limits.boundary_bytes;
+  return boundary == 0 ? ~u64{0} : boundary - ((sector << kSectorShift) & (boundary - 1));
+}
+
+Totals Disk::totals(Direction direction) const {
+  Totals totals;
+  for (usize queue = 0; queue < tag_set_.hw_queues().size() && statistics_ != nullptr; ++queue) {
+    totals += statistics_[queue].totals(direction);
   }
-  options_.sectors = 0;
-  removed_ = true;
-  for (HwQueue* queue : tag_set_.hw_queues()) {
-    queue->fail_waiting(*this, Status::Removed);
+  return totals;
+}
+
+// --- Submission ----------------------------------------------------------------------------------
+
+void Disk::submit_within(const Window& window, List<Bio>& bios) {
+  const u64 capacity = sectors();
+  const u64 left = capacity > window.first ? capacity - window.first : 0;
+  const u64 in_window = std::min(window.sectors, left);
+  const Admission admission{window.first, in_window, port::ticks(),
+                            std::min(max_bytes_in_one_piece_, in_window << kSectorShift)};
+  if (tag_set_.only_default_queues()) [[likely]] {
+    tag_set_.queue_of_this_hart().submit_fresh(*this, admission, bios);
+  } else {
+    admit_all(bios, admission);
+    sort_out(bios);
   }
 }
 
-void Disk::submit(List<Bio>& bios) {
+// Each bio to the queue of its type.
+void Disk::sort_out(List<Bio>& bios) {
+  std::array<List<Bio>, kQueueTypes> of_type;
+  while (Bio* const bio = bios.pop_front()) {
+    of_type[static_cast<u32>(tag_set_.type_for(*bio))].push_back(*bio);
+  }
+  for (u32 type = 0; type < kQueueTypes; ++type) {
+    if (!of_type[type].empty()) {
+      tag_set_.queue_of_this_hart(static_cast<QueueType>(type)).submit(of_type[type]);
+    }
+  }
+}
+
+void Disk::submit_steps(List<Bio>& bios) {
+  const u64 now_ticks = port::ticks();
   for (Bio& bio : bios) {
-    admit(bio);
-    bio.parts_.store(1, std::memory_order_relaxed);
-    bio.failure_.store(0, std::memory_order_relaxed);
-    bio.issued_bytes_ = 0;
+    bio.disk_ = this;
+    bio.submitted_ticks_ = now_ticks;
+    plan_parts(bio);
   }
   tag_set_.queue_of_this_hart().submit(bios);
 }
 
 unsigned Disk::poll() {
-  return tag_set_.queue_of_this_hart().poll();
-}
-
-void Disk::admit(Bio& bio) {
-  bio.disk_ = this;
-  // What most bios are, in a few instructions: data in one piece that is one request.
-  if (carries_data(bio.op) && bio.segments.size() == 1) [[likely]] {
-    const u64 bytes = bio.segments[0].bytes;
-    // Neither 0 nor too much.
-    if (bytes - 1 < max_bytes_in_one_piece_ && bio.segments[0].data != nullptr &&
-        check(bio, bytes) == Status::Ok) [[likely]] {
-      bio.total_bytes_ = bytes;
-      bio.plan_ = Bio::Plan::OneWhole;
-      return;
+  unsigned completed = tag_set_.queue_of_this_hart().poll();
+  if (!tag_set_.only_default_queues()) {
+    for (const QueueType type : {QueueType::Read, QueueType::Poll}) {
+      if (tag_set_.map().range(type).count > 0) {
+        completed += tag_set_.queue_of_this_hart(type).poll();
+      }
     }
   }
-  admit_any(bio);
+  return completed;
 }
 
-void Disk::admit_any(Bio& bio) {
+// --- Admission -----------------------------------------------------------------------------------
+
+[[gnu::noinline]] void Disk::admit_all(List<Bio>& bios, const Admission& admission) {
+  List<Bio> to_flush;
+  for (auto at = bios.begin(); at != bios.end();) {
+    Bio& bio = *at++;
+    admit(bio, admission);
+    if (bio.flush_step_ != Bio::FlushStep::None) {
+      bios.remove(bio);
+      to_flush.push_back(bio);
+    }
+  }
+  if (!to_flush.empty()) {
+    flushes_.submit(to_flush);
+  }
+}
+
+void Disk::admit(Bio& bio, const Admission& admission) {
+  bio.disk_ = this;
+  bio.disk_sector_ = admission.first_sector + bio.sector.value();
+  bio.submitted_ticks_ = admission.now_ticks;
+  bio.flush_step_ = Bio::FlushStep::None;
+  if (is_plain(bio, admission)) {
+    bio.total_bytes_ = bio.segments[0].bytes;
+    bio.plan_ = Bio::Plan::OneWhole;
+    return;
+  }
+  constexpr u8 kDurable = bio_flag::kPreflush | bio_flag::kFua;
   const u64 bytes = bio.bytes();
   bio.total_bytes_ = bytes;
-  bio.issued_bytes_ = 0;
-  bio.issued_to_ = {};
-  bio.status = static_cast<u32>(bio.op) < kOps ? check(bio, bytes) : Status::Unsupported;
+  bio.status =
+      static_cast<u32>(bio.op) < kOps ? check(bio, bytes, admission.sectors) : Status::Unsupported;
   if (carries_data(bio.op)) {
     for (const Segment& segment : bio.segments) {
       if (segment.data == nullptr && segment.bytes > 0) {
@@ -152,12 +172,28 @@ void Disk::admit_any(Bio& bio) {
       }
     }
   }
-  const bool flushes = bio.op == Op::Flush && options_.write_cache;
-  bio.plan_ =
-      bio.status == Status::Ok && (bytes > 0 || flushes) ? Bio::Plan::Parts : Bio::Plan::EndNow;
+  if ((bio.flags & kDurable) != 0 && bio.op != Op::Write && bio.op != Op::Flush) {
+    bio.status = Status::Unsupported;
+  }
+  const bool flushes = bio.op == Op::Flush || (bio.flags & kDurable) != 0;
+  if (bio.status == Status::Ok && flushes && options_.write_cache) {
+    bio.flush_step_ = Bio::FlushStep::Before;  // the flush machine says which
+  }
+  plan_parts(bio);
+  if (bio.status != Status::Ok || (bytes == 0 && bio.flush_step_ == Bio::FlushStep::None)) {
+    bio.plan_ = Bio::Plan::EndNow;
+  }
 }
 
-Status Disk::check(const Bio& bio, u64 bytes) const {
+void Disk::plan_parts(Bio& bio) {
+  bio.plan_ = Bio::Plan::Parts;
+  bio.parts_.store(1, std::memory_order_relaxed);
+  bio.failure_.store(0, std::memory_order_relaxed);
+  bio.issued_bytes_ = 0;
+  bio.issued_to_ = {};
+}
+
+Status Disk::check(const Bio& bio, u64 bytes, u64 sectors) const {
   const Status refusal = refusals_[static_cast<u32>(bio.op)];
   if (refusal != Status::Ok || bio.op == Op::Flush) {
     return refusal;
@@ -166,46 +202,10 @@ Status Disk::check(const Bio& bio, u64 bytes) const {
   if ((((first << kSectorShift) | bytes) & block_mask_) != 0) {
     return Status::Misaligned;
   }
-  if (first > options_.sectors || bytes >> kSectorShift > options_.sectors - first) {
+  if (first > sectors || bytes >> kSectorShift > sectors - first) {
     return Status::OutOfRange;
   }
   return Status::Ok;
-}
-
-Disk* find(std::string_view name) {
-  for (Disk& disk : disks) {
-    if (disk.name() == name) {
-      return &disk;
-    }
-  }
-  return nullptr;
-}
-
-void for_each_disk(void (*visit)(Disk& disk, void* context), void* context) {
-  for (auto at = disks.begin(); at != disks.end();) {
-    Disk& disk = *at++;  // it may remove itself
-    visit(disk, context);
-  }
-}
-
-std::array<char, 16> next_name(std::string_view prefix) {
-  constexpr u32 kLetters = 26;
-  std::array<char, 16> name{};
-  // Among one name more than there are disks, one is free.
-  for (u32 number = 0;; ++number) {
-    std::array<char, 8> suffix{};  // z follows y, aa follows z
-    usize start = suffix.size();
-    for (u32 rest = number + 1; rest > 0; rest = (rest - 1) / kLetters) {
-      suffix[--start] = static_cast<char>('a' + (rest - 1) % kLetters);
-    }
-    const std::string_view letters(suffix.data() + start, suffix.size() - start);
-    const usize used = copy_name(name, prefix.substr(0, name.size() - 1 - letters.size()));
-    std::copy(letters.begin(), letters.end(), name.begin() + static_cast<std::ptrdiff_t>(used));
-    name[used + letters.size()] = '\0';
-    if (find({name.data()}) == nullptr) {
-      return name;
-    }
-  }
 }
 
 }  // namespace sluice::blk

@@ -1,7 +1,6 @@
 // One hardware queue at work: bios in, requests to the driver, and what happens when it is full.
 #include <sluice/drivers/block/hw_queue.hpp>
 
-#include <new>
 #include <utility>
 
 #include <sluice/drivers/block/disk.hpp>
@@ -20,116 +19,117 @@ HwQueue::HwQueue(TagSet& tag_set, u32 index)
     : tag_set_(tag_set),
       ops_(tag_set.ops()),
       merge_(tag_set.shape().merge),
+      has_queue_rqs_(tag_set.ops().has_queue_rqs()),
       index_(index),
       run_work_(
           [](void* context) {
             auto& queue = *static_cast<HwQueue*>(context);
-            queue.posted_.store(0, std::memory_order_relaxed);
+            queue.posted_.exchange(0, std::memory_order_acq_rel);
             queue.run();
           },
           this),
       retry_timer_([](void* context) { static_cast<HwQueue*>(context)->post_run(); }, this) {}
 
+// What was posted for bios that have ended otherwise meanwhile is taken back, or over.
 HwQueue::~HwQueue() {
-  retry_timer_.cancel();
-  const LockGuard guard(port::this_hart().work_lock);
-  run_work_.unlink();  // posted for bios that have ended otherwise meanwhile
+  retry_timer_.cancel_and_wait();
+  cancel_and_wait(run_work_);
 }
 
-Result<void> HwQueue::allocate(u32 depth) {
-  depth_ = depth;
-  requests_.reset(new (std::nothrow) Request[depth]);
-  if (requests_ == nullptr) {
-    return fail(Errc::NoMemory);
-  }
-  for (u32 tag = depth; tag-- > 0;) {
-    Request& request = requests_[tag];
-    request.tag_ = tag;
-    request.hw_queue_ = this;
-    request.next_free_ = std::exchange(own_free_, &request);
-  }
-  return {};
+QueueType HwQueue::type() const {
+  return tag_set_.map().type_of(index_);
 }
 
-// --- Tags ---
-
-// A tag is free while its request is in one of two lists: own_free_, of whoever has the queue, who
-// alone takes tags; and returned_, where completions push and which is taken as a whole. So neither
-// needs a lock, and no request that was seen at the head of returned_ can have gone and come back
-// with another behind it.
-Request* HwQueue::take_tag() {
-  if (own_free_ == nullptr && !take_returned()) [[unlikely]] {
-    return nullptr;
-  }
-  return std::exchange(own_free_, own_free_->next_free_);
-}
-
-// Takes what has come back, where own_free_ is empty. False: nothing has.
-bool HwQueue::take_returned() {
-  if (returned_.load(std::memory_order_relaxed) == &somebody_waits_) {
-    return false;
-  }
-  own_free_ = returned_.exchange(nullptr, std::memory_order_acquire);
-  return own_free_ != nullptr;
-}
-
-// Frees the tag. True: somebody waits for one, and post_run() is due. The wish to hear of it lies
-// in the same word as the tags, so that neither can miss the other. Any context.
-bool HwQueue::free_tag(Request& request) {
-  request.state_.store(Request::kFree, std::memory_order_relaxed);
-  Request* first = returned_.load(std::memory_order_relaxed);
-  do {
-    request.next_free_ = first == &somebody_waits_ ? nullptr : first;
-  } while (!returned_.compare_exchange_weak(first, &request, std::memory_order_release,
-                                            std::memory_order_relaxed));
-  return first == &somebody_waits_;
-}
+// --- What there is -------------------------------------------------------------------------------
 
 u32 HwQueue::in_flight() const {
   u32 used = 0;
-  for (u32 tag = 0; tag < depth_; ++tag) {
-    used += requests_[tag].state_.load() != Request::kFree ? 1 : 0;
-  }
+  for_each_in_flight([&used](const Request&, bool) { ++used; });
   return used;
 }
 
 Request* HwQueue::in_flight_request(u32 tag) {
-  if (tag >= depth_) {
+  if (tag >= tags_.depth() ||
+      tags_[tag].state_.load(std::memory_order_relaxed) != Request::kStarted) {
     return nullptr;
   }
-  Request& request = requests_[tag];
-  return request.state_.load(std::memory_order_relaxed) == Request::kStarted ? &request : nullptr;
+  return &tags_[tag];
 }
 
-bool HwQueue::uses(const Disk& disk) const {
-  for (u32 tag = 0; tag < depth_; ++tag) {
-    const Request& request = requests_[tag];
-    if (request.state_.load() != Request::kFree && request.disk_ == &disk) {
+bool HwQueue::any_started() const {
+  bool any = false;
+  for_each_in_flight([&any](const Request&, bool held_back) { any = any || !held_back; });
+  return any;
+}
+
+bool HwQueue::has_begun(const Disk& disk) const {
+  bool begun = false;
+  for_each_in_flight(
+      [&](const Request& request, bool) { begun = begun || &request.disk() == &disk; });
+  return begun;
+}
+
+// The requests first, then the batches: a request is ending from when a batch has it, and the batch
+// counts from before it is free until after its tag has come back.
+bool HwQueue::ends_requests_of(const Disk& disk) const {
+  for (const Request& request : tags_.all()) {
+    if (request.state_.load(std::memory_order_acquire) == Request::kEnding &&
+        &request.disk() == &disk) {
       return true;
     }
   }
-  const auto is_here = [&disk](const List<Bio>& bios) {
-    for (const Bio& bio : bios) {
-      if (bio.disk_ == &disk) {
-        return true;
-      }
-    }
-    return false;
-  };
-  return is_here(waiting_) || is_here(arrived_);
+  return (ending_.load(std::memory_order_acquire) & kBatches) != 0;
 }
 
-// --- From bios to the driver ---
+bool HwQueue::busy_with(const Disk& disk) {
+  const u32 watcher = u32{1} << (kWatcherShift + port::this_hart().index);
+  ending_.fetch_or(watcher, std::memory_order_acq_rel);
+  bool busy = false;
+  for_each_in_flight([&](const Request& request, bool held_back) {
+    busy = busy || (!held_back && &request.disk() == &disk);
+  });
+  return busy || ends_requests_of(disk);
+}
+
+void HwQueue::wake_watchers(u32 harts) {
+  for (u32 index = 0; harts != 0; ++index, harts >>= 1) {
+    if ((harts & 1) != 0) {
+      wake(hart(index));
+    }
+  }
+}
+
+void HwQueue::stop_watching() {
+  ending_.fetch_and(~(u32{1} << (kWatcherShift + port::this_hart().index)),
+                    std::memory_order_relaxed);
+}
+
+// --- Who has the queue ---------------------------------------------------------------------------
 
 void HwQueue::submit(List<Bio>& bios) {
-  if (take_queue(bios)) {
-    pass_on();
+  if (!take_queue()) [[unlikely]] {
+    leave_bios(bios);
+    return;
   }
+  if (!scheduled()) [[likely]] {
+    waiting_.splice_back(bios);
+  } else {
+    arrange(bios);
+  }
+  pass_on();
 }
 
 void HwQueue::run() {
   List<Bio> none;
   submit(none);
+}
+
+void HwQueue::post_run() {
+  // Two exchanges, here and where the work begins: it sees what was done before this, or we see
+  // that it has begun, and post it anew.
+  if (posted_.exchange(1, std::memory_order_acq_rel) == 0) {
+    post(run_work_);
+  }
 }
 
 unsigned HwQueue::poll() {
@@ -141,98 +141,293 @@ unsigned HwQueue::poll() {
   return completed;
 }
 
-// Adds `bios` to what waits. True: the caller has the queue now. False: somebody has it, and will
-// see to them.
-bool HwQueue::take_queue(List<Bio>& bios) {
-  const LockGuard guard(lock_);
-  if (taken_) {
-    arrived_.splice_back(bios);
-    again_ = true;
-    return false;
+HwQueue::Hold::Hold(HwQueue& queue) : queue_(queue) {
+  while (!queue.take_queue()) {
+    port::relax();
   }
-  taken_ = true;
-  waiting_.splice_back(bios);
-  return true;
+}
+
+// Whoever has the queue will see to them, or we do, if it has gone meanwhile.
+[[gnu::noinline]] void HwQueue::leave_bios(List<Bio>& bios) {
+  const u32 hart = port::this_hart().index;
+  {
+    SoftwareQueue& own = software_queues_[hart];
+    const LockGuard guard(own.lock);
+    own.bios.splice_back(bios);
+  }
+  const u32 before = state_.fetch_or(kTaken | u32{1} << hart, std::memory_order_acq_rel);
+  if ((before & kTaken) == 0) {
+    pass_on();
+  }
 }
 
 // False: something has come meanwhile, and the caller still has the queue.
 bool HwQueue::leave_queue() {
-  const LockGuard guard(lock_);
-  if (again_) {
-    again_ = false;
-    waiting_.splice_back(arrived_);
-    return false;
+  u32 taken = kTaken;
+  return state_.compare_exchange_strong(taken, 0, std::memory_order_release,
+                                        std::memory_order_relaxed);
+}
+
+// Takes what other harts, and end_ios, have left.
+[[gnu::noinline]] void HwQueue::collect() {
+  u32 harts = state_.exchange(kTaken, std::memory_order_acq_rel) & ~kTaken;
+  for (u32 hart = 0; harts != 0; ++hart, harts >>= 1) {
+    if ((harts & 1) != 0) {
+      List<Bio> bios;
+      {
+        const LockGuard guard(software_queues_[hart].lock);
+        bios.splice_back(software_queues_[hart].bios);
+      }
+      arrange(bios);
+    }
   }
-  taken_ = false;
-  return true;
+}
+
+// Each bio to its disk's scheduler, or into the line.
+void HwQueue::arrange(List<Bio>& bios) {
+  while (Bio* const bio = bios.pop_front()) {
+    Scheduler* const scheduler = bio->disk_->scheduler_.get();
+    if (scheduler != nullptr && bio->can_be_scheduled() && !bio->disk_->removed()) {
+      List<Bio> one;
+      one.push_back(*bio);
+      scheduler->insert(*this, one);
+    } else {
+      waiting_.push_back(*bio);
+    }
+  }
 }
 
 void HwQueue::pass_on() {
-  do {
+  while (true) {
     while (!pass_on_waiting()) {
     }
-  } while (!leave_queue());
+    if (leave_queue()) [[likely]] {
+      return;
+    }
+    collect();
+  }
 }
+
+// --- From bios to the driver: the express lane ---------------------------------------------------
+
+// Where nothing waits and nothing is in the way, plain bios become requests as they are checked,
+// and go to the driver in batches: with everything at hand in one loop, that takes half of what it
+// takes step by step. From the first bio on that is anything else, the way is the other one.
+void HwQueue::submit_fresh(Disk& disk, const Admission& admission, List<Bio>& bios) {
+  const bool taken = take_queue();
+  if (taken && has_queue_rqs_ && !scheduled() && waiting_.empty() && held_back_.empty() &&
+      has_requeued_.load(std::memory_order_relaxed) == 0 &&
+      disk.gate_.load(std::memory_order_relaxed) == 0) [[likely]] {
+    pass_on_plain(disk, admission, bios);
+    if (bios.empty() && held_back_.empty()) [[likely]] {
+      if (leave_queue()) [[likely]] {
+        return;
+      }
+      collect();
+    }
+  }
+  disk.admit_all(bios, admission);
+  if (!taken) [[unlikely]] {
+    leave_bios(bios);
+    return;
+  }
+  arrange(bios);
+  pass_on();
+}
+
+// Leaves in `bios` what it did not make a request of.
+void HwQueue::pass_on_plain(Disk& disk, const Admission& admission, List<Bio>& bios) {
+  std::array<Request*, kAtOnce> batch;
+  bool merges = false;
+  do {
+    const usize count = gather(disk, admission, bios, batch, merges);
+    if (merges) [[unlikely]] {
+      disk.admit_all(bios, admission);
+      RequestBuilder::merge(*batch[count - 1], bios);
+    }
+    if (count == 0) {
+      return;
+    }
+    offer(disk, std::span(batch).first(count));
+  } while (!bios.empty() && held_back_.empty());  // what is held back goes first
+}
+
+// Makes requests of plain bios, as many as there is room for in `batch`; how many. `merges`: the
+// first bio that is left neighbours the last request.
+[[gnu::noinline]] usize HwQueue::gather(Disk& disk, const Admission& admission, List<Bio>& bios,
+                                        std::span<Request*, kAtOnce> batch, bool& merges) {
+  constexpr u64 kNowhere = ~u64{0};
+  u64 begin = kNowhere;  // of the last request
+  u64 end = kNowhere;
+  usize count = 0;
+  merges = false;
+  while (count < kAtOnce && !bios.empty()) {
+    Bio& bio = bios.front();
+    if (!disk.is_plain(bio, admission)) [[unlikely]] {
+      break;
+    }
+    const u64 bio_begin = admission.first_sector + bio.sector.value();
+    const u64 bio_end = bio_begin + (bio.segments[0].bytes >> kSectorShift);
+    if (bio_begin == end || bio_end == begin) [[unlikely]] {
+      merges = merge_;
+      if (merges) {
+        break;
+      }
+    }
+    Request* const request = tags_.take();
+    if (request == nullptr) [[unlikely]] {
+      break;
+    }
+    begin = bio_begin;
+    end = bio_end;
+    bios.remove(bio);
+    RequestBuilder::fill_plain(*request, bio, disk, bio_begin, admission.now_ticks);
+    batch[count++] = request;
+  }
+  return count;
+}
+
+// What the driver does not take is held back, for start(); so is the last one, where others have
+// merged with it.
+void HwQueue::offer(Disk& disk, std::span<Request* const> requests) {
+  if (!disk.timeouts_.watching()) [[unlikely]] {
+    disk.timeouts_.watch();
+  }
+  const usize plain = requests.size() - (requests.back()->plain() ? 0 : 1);
+  usize taken = plain == 0 ? 0 : ops_.queue_rqs(*this, requests.first(plain));
+  for (; taken < requests.size(); ++taken) {
+    port::store_relaxed(requests[taken]->state_, u32{Request::kHeldBack});
+    held_back_.push_back(*requests[taken]);
+  }
+}
+
+// --- From bios to the driver: step by step -------------------------------------------------------
 
 // False: a tag came back at the last moment, and more can be passed on.
 bool HwQueue::pass_on_waiting() {
+  u64 now_ticks = port::ticks();
   bool untold = false;  // the driver took a request that was not the last: commit_rqs is due
   bool taken = true;
+  out_of_tags_ = false;
+  busy_ = false;
+  if (has_requeued_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    collect_requeued();
+  }
   while (taken) {
-    Request* const request = next_request();
+    Request* const request = next_request(now_ticks);
     if (request == nullptr) {
       break;
     }
-    taken = start(*request, untold);
+    taken = start(*request, now_ticks, untold);
   }
   if (untold) {
     ops_.commit_rqs(*this);
   }
-  return (waiting_.empty() && held_back_.empty()) || wait_for_completion();
+  if (!inline_completions_.empty()) {
+    inline_completions_.end_all();
+    if (out_of_tags_) {
+      return false;
+    }
+  }
+  return (!out_of_tags_ && !busy_) || wait_for_completion();
 }
 
 // The next for the driver; null where nothing waits, or for nothing but a tag. What makes no sense
 // ends here.
-Request* HwQueue::next_request() {
+Request* HwQueue::next_request(u64& now_ticks) {
   if (!held_back_.empty()) [[unlikely]] {
     if (Request* const held = next_held_back(); held != nullptr) {
       return held;
     }
   }
-  while (!waiting_.empty()) {
+  if (scheduled() && !waiting_.empty() && waiting_.front().disk_->scheduler_ == nullptr)
+      [[unlikely]] {
+    ask_schedulers(now_ticks);  // a disk without a scheduler does not starve those that have one
+  }
+  while (!waiting_.empty() || ask_schedulers(now_ticks)) {
     Bio& bio = waiting_.front();
-    Status status = Status::Removed;
-    if (!bio.disk_->removed_) [[likely]] {
-      status = bio.status;
-      if (bio.plan_ != Bio::Plan::EndNow) [[likely]] {
-        Request* const request = take_tag();
-        if (request == nullptr || RequestBuilder::fill(*request, waiting_, merge_)) [[likely]] {
-          return request;
-        }
-        request->next_free_ = std::exchange(own_free_, request);
-        status = Status::Misaligned;
-      }
+    if (bio.disk_->gate_.load(std::memory_order_relaxed) != 0 || bio.plan_ == Bio::Plan::EndNow)
+        [[unlikely]] {
+      turn_away(bio);
+      continue;
     }
+    Request* const request = tags_.take();
+    if (request == nullptr) [[unlikely]] {
+      out_of_tags_ = true;
+      return nullptr;
+    }
+    if (RequestBuilder::fill(*request, waiting_, merge_)) [[likely]] {
+      if (scheduled()) [[unlikely]] {
+        tell_scheduler(*request);
+      }
+      return request;
+    }
+    tags_.put_back(*request);
     waiting_.remove(bio);
-    bio.end_part(status);
+    bio.end_part(Status::Misaligned);
   }
   return nullptr;
+}
+
+[[gnu::noinline]] void HwQueue::tell_scheduler(const Request& request) {
+  if (Scheduler* const scheduler = request.disk().scheduler_.get(); scheduler != nullptr) {
+    scheduler->started(request);
+  }
+}
+
+// A bio that does not go to the driver now: its disk is gone or quiesced, or it made no sense.
+[[gnu::noinline]] void HwQueue::turn_away(Bio& bio) {
+  const u32 gate = bio.disk_->gate_.load(std::memory_order_relaxed);
+  waiting_.remove(bio);
+  if ((gate & Disk::kRemoved) != 0) {
+    bio.end_part(Status::Removed);
+  } else if (bio.plan_ == Bio::Plan::EndNow) {
+    bio.end_part(bio.status);
+  } else {
+    parked_.push_back(bio);
+  }
 }
 
 Request* HwQueue::next_held_back() {
-  while (Request* const held = held_back_.pop_front()) {
-    if (!held->disk_->removed_) {
-      return held;
+  for (auto at = held_back_.begin(); at != held_back_.end();) {
+    Request& request = *at++;
+    const u32 gate = request.disk().gate_.load(std::memory_order_relaxed);
+    if (gate == 0) {
+      held_back_.remove(request);
+      return &request;
     }
-    held->complete(Status::Removed);
+    if ((gate & Disk::kRemoved) != 0) {
+      end_held_back(request);
+    }
   }
   return nullptr;
 }
 
+// Has the disks' schedulers add to what waits; each disk of the tag set in its turn.
+bool HwQueue::ask_schedulers(u64& now_ticks) {
+  if (!scheduled()) [[likely]] {
+    return false;
+  }
+  Request* const request = tags_.take();
+  if (request == nullptr) {
+    out_of_tags_ = true;  // a scheduler orders best at the last moment
+    return false;
+  }
+  tags_.put_back(*request);
+  const bool more = tag_set_.dispatch(*this, next_disk_, waiting_);
+  now_ticks = port::ticks();  // another hart may have submitted it just now
+  return more;
+}
+
 // False: the driver was too busy.
-bool HwQueue::start(Request& request, bool& untold) {
-  const bool last = waiting_.empty() && held_back_.empty();
-  request.state_.store(Request::kStarted, std::memory_order_relaxed);
+inline bool HwQueue::start(Request& request, u64 now_ticks, bool& untold) {
+  Disk& disk = request.disk();
+  const bool last = waiting_.empty() && held_back_.empty() && !scheduled();
+  port::store_relaxed(request.started_ticks_, now_ticks);
+  port::store_release(request.state_, u32{Request::kStarted});
+  if (!disk.timeouts_.watching()) [[unlikely]] {
+    disk.timeouts_.watch();
+  }
   const QueueResult result = ops_.queue_rq(*this, request, last);
   if (result == QueueResult::Ok) [[likely]] {
     untold = !last;
@@ -244,72 +439,72 @@ bool HwQueue::start(Request& request, bool& untold) {
   }
   request.state_.store(Request::kHeldBack, std::memory_order_relaxed);
   held_back_.push_front(request);
+  busy_ = true;
   return false;
+}
+
+// Any context.
+void HwQueue::give_back(Request& request) {
+  request.state_.store(Request::kHeldBack, std::memory_order_relaxed);
+  {
+    const LockGuard guard(requeue_lock_);
+    requeued_.push_back(request);
+    has_requeued_.store(1, std::memory_order_relaxed);
+  }
+  post_run();
+}
+
+void HwQueue::collect_requeued() {
+  List<Request> requeued;
+  {
+    const LockGuard guard(requeue_lock_);
+    has_requeued_.store(0, std::memory_order_relaxed);
+    requeued.splice_back(requeued_);
+  }
+  requeued.splice_back(held_back_);
+  held_back_.splice_back(requeued);
 }
 
 // Asks for run() after the next completion, or a moment later where none is to come. False:
 // requests have come back meanwhile, so go on.
 bool HwQueue::wait_for_completion() {
-  Request* const back = returned_.exchange(&somebody_waits_, std::memory_order_acq_rel);
-  if (back != nullptr && back != &somebody_waits_) {
-    Request* last = back;
-    while (last->next_free_ != nullptr) {
-      last = last->next_free_;
-    }
-    last->next_free_ = std::exchange(own_free_, back);
+  if (!tags_.wait_for_one()) {
     return false;
   }
-  if (!held_back_.empty() && !any_started()) {
+  if (busy_ && !any_started()) {
     retry_timer_.arm(clock::now_ns() + kRetryNs);
   }
   return true;
 }
 
-bool HwQueue::any_started() const {
-  for (u32 tag = 0; tag < depth_; ++tag) {
-    if (requests_[tag].state_.load(std::memory_order_relaxed) == Request::kStarted) {
-      return true;
-    }
-  }
-  return false;
-}
+// --- For Disk ------------------------------------------------------------------------------------
 
-// Any context.
-void HwQueue::post_run() {
-  if (posted_.exchange(1, std::memory_order_relaxed) == 0) {
-    post(run_work_);
-  }
-}
-
-void HwQueue::fail_waiting(Disk& disk, Status status) {
-  List<Bio> none;
-  if (!take_queue(none)) {
-    return;  // who has it goes over everything again, and asks before each request whether the disk
-             // is there
-  }
-  List<Bio> bios;
+void HwQueue::end_waiting_of_removed() {
+  unpark();
+  collect_requeued();
   for (auto at = waiting_.begin(); at != waiting_.end();) {
     Bio& bio = *at++;
-    if (bio.disk_ == &disk) {
-      waiting_.remove(bio);
-      bios.push_back(bio);
+    if (bio.disk_->removed()) {
+      turn_away(bio);
     }
   }
-  List<Request> requests;
   for (auto at = held_back_.begin(); at != held_back_.end();) {
     Request& request = *at++;
-    if (request.disk_ == &disk) {
-      held_back_.remove(request);
-      requests.push_back(request);
+    if (request.disk().removed()) {
+      end_held_back(request);
     }
   }
-  while (Request* const request = requests.pop_front()) {
-    request->complete(status);
-  }
-  while (Bio* const bio = bios.pop_front()) {
-    bio->end_part(status);
-  }
-  pass_on();
+}
+
+void HwQueue::end_held_back(Request& request) {
+  held_back_.remove(request);
+  request.state_.store(Request::kStarted, std::memory_order_relaxed);
+  request.complete(Status::Removed);
+}
+
+void HwQueue::unpark() {
+  parked_.splice_back(waiting_);
+  waiting_.splice_back(parked_);
 }
 
 }  // namespace sluice::blk

@@ -24,40 +24,75 @@ u32 count_pieces(std::span<const Segment> segments, u32 max_segment_bytes, u32 m
 
 }  // namespace
 
-bool RequestBuilder::fill(Request& request, List<Bio>& waiting, bool merge) {
+bool RequestBuilder::fill(Request& request, List<Bio>& waiting, bool merges) {
   Bio& bio = waiting.front();
   request.op_ = bio.op;
-  request.disk_ = bio.disk_;
+  request.flags_ = bio.flags;
+  request.retries_ = 0;
+  port::store_relaxed(request.disk_, bio.disk_);
   request.first_bio_ = request.last_bio_ = &bio;
-  request.max_segment_bytes_ = bio.disk_->limits().max_segment_bytes;
+  request.submitted_ticks_ = bio.submitted_ticks_;
   if (bio.plan_ == Bio::Plan::OneWhole) [[likely]] {
-    request.sector_ = bio.sector;
-    request.start_ = {};
+    request.sector_ = bio.disk_sector_;
     request.bytes_ = bio.total_bytes_;
     request.segment_count_ = 1;
+    request.start_ = {};
+    request.only_segment_.data = bio.segments[0].data;
+    request.only_segment_.bytes = bio.segments[0].bytes;
   } else if (!take_part(request, bio)) {
     return false;
   } else if (bio.issued_bytes_ < bio.total_bytes_) {
     return true;
   }
   waiting.remove(bio);
-  if (merge) {
-    merge_neighbours(request, waiting);
+  if (merges && !waiting.empty()) {
+    merge(request, waiting);
   }
   return true;
+}
+
+void RequestBuilder::fill_plain(Request& request, Bio& bio, Disk& disk, u64 disk_sector,
+                                u64 now_ticks) {
+  bio.disk_ = &disk;
+  const Segment& segment = bio.segments[0];
+  bio.disk_sector_ = disk_sector;
+  bio.plan_ = Bio::Plan::OneWhole;
+  bio.flush_step_ = Bio::FlushStep::None;
+  request.op_ = bio.op;
+  request.flags_ = 0;
+  request.retries_ = 0;
+  port::store_relaxed(request.disk_, &disk);
+  request.first_bio_ = request.last_bio_ = &bio;
+  request.sector_ = disk_sector;
+  request.bytes_ = segment.bytes;
+  request.segment_count_ = 1;
+  request.start_ = {};
+  request.only_segment_.data = segment.data;
+  request.only_segment_.bytes = segment.bytes;
+  request.submitted_ticks_ = now_ticks;
+  port::store_relaxed(request.started_ticks_, now_ticks);
+  port::store_release(request.state_, u32{Request::kStarted});
 }
 
 // Takes as much of the rest as a request holds. False: that is not one block.
 bool RequestBuilder::take_part(Request& request, Bio& bio) {
   const u64 rest = bio.total_bytes_ - bio.issued_bytes_;
-  const u64 room = std::min(rest, bio.disk_->max_bytes(bio.op));
-  request.sector_ = bio.sector + (bio.issued_bytes_ >> kSectorShift);
+  const u64 first = bio.disk_sector_ + (bio.issued_bytes_ >> kSectorShift);
+  request.flags_ &= bio.disk_->request_flags();
+  if (bio.flush_step_ != Bio::FlushStep::None) {
+    request.flags_ &= u8{0xff ^ bio_flag::kPolled};  // this hart may not be the one that polls
+  }
+  const u64 room = std::min({rest, bio.disk_->max_bytes(bio.op), bio.disk_->room_at(first)});
+  request.sector_ = first;
   request.start_ = bio.issued_to_;
   if (!carries_data(bio.op)) {
     request.bytes_ = room;
     request.segment_count_ = 0;
   } else if (!take_segments(request, bio, room)) {
     return false;
+  }
+  if (request.segment_count_ == 1) {
+    request.only_segment_ = *request.segments().begin();
   }
   if (request.bytes_ < rest) {
     bio.parts_.fetch_add(1, std::memory_order_relaxed);  // the rest goes on waiting, and counts too
@@ -94,41 +129,52 @@ bool RequestBuilder::take_segments(Request& request, Bio& bio, u64 room) {
   return request.bytes_ > 0;
 }
 
-void RequestBuilder::merge_neighbours(Request& request, List<Bio>& waiting) {
+void RequestBuilder::merge(Request& request, List<Bio>& waiting) {
+  u32 merged = 0;
   while (!waiting.empty()) {
     Bio& bio = waiting.front();
-    const bool behind = bio.sector == request.sector_ + (request.bytes_ >> kSectorShift);
-    const bool in_front = bio.sector + (bio.total_bytes_ >> kSectorShift) == request.sector_;
+    const u64 first = request.sector_;
+    const bool behind = bio.disk_sector_ == first + (request.bytes_ >> kSectorShift);
+    const bool in_front = bio.disk_sector_ + (bio.total_bytes_ >> kSectorShift) == first;
     if (!(behind || in_front) || !append(request, bio, behind)) {
-      return;
+      break;
     }
     waiting.remove(bio);
+    ++merged;
+  }
+  if (merged > 0) {
+    request.disk()
+        .statistics(request.hw_queue_->index())
+        .add_merges(direction_of(request.op_), merged);
   }
 }
 
 // Adds a neighbour, behind or in front, where it is of the same kind and fits.
 bool RequestBuilder::append(Request& request, Bio& bio, bool behind) {
   // A request that begins inside its first bio has nothing in front of it that could be new.
-  const bool has_a_front = request.sector_ == request.first_bio_->sector;
-  if (bio.op != request.op_ || bio.op == Op::Flush || bio.disk_ != request.disk_ ||
+  const bool has_a_front = request.sector_ == request.first_bio_->disk_sector_;
+  if (bio.op != request.op_ || bio.flags != request.flags_ || bio.disk_ != &request.disk() ||
+      bio.op == Op::Flush || (bio.flags & bio_flag::kNoMerge) != 0 ||
       bio.plan_ == Bio::Plan::EndNow || !(behind || has_a_front) || !fits(request, bio)) {
     return false;
   }
-  request.bytes_ += bio.total_bytes_;
+  request.bytes_ = request.bytes_ + bio.total_bytes_;
   if (behind) {
     request.last_bio_->next_in_request_ = &bio;
     request.last_bio_ = &bio;
   } else {
     bio.next_in_request_ = request.first_bio_;
     request.first_bio_ = &bio;
-    request.sector_ = bio.sector;  // and start_ stays: the bio that was the first began there
+    request.sector_ = bio.disk_sector_;  // and start_ stays: the bio that was the first began there
   }
   return true;
 }
 
 // Does the whole bio fit into the request too? Counts its segments to the request's if so.
 bool RequestBuilder::fits(Request& request, const Bio& bio) {
-  if (request.bytes_ + bio.total_bytes_ > bio.disk_->max_bytes(bio.op)) {
+  const u64 bytes = request.bytes_ + bio.total_bytes_;
+  const u64 first = std::min<u64>(request.sector_, bio.disk_sector_);
+  if (bytes > bio.disk_->max_bytes(bio.op) || bytes > bio.disk_->room_at(first)) {
     return false;
   }
   if (!carries_data(bio.op)) {

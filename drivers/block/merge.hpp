@@ -4,6 +4,7 @@
 // blk_attempt_bio_merge.
 #pragma once
 
+#include <sluice/drivers/block/disk.hpp>
 #include <sluice/drivers/block/request.hpp>
 
 namespace sluice::blk {
@@ -11,16 +12,20 @@ namespace sluice::blk {
 class RequestBuilder {
  public:
   // Describes in `request` the first waiting bio, as much of it as a request holds, and with
-  // `merge` the whole bios behind it that neighbour it, in front or behind. A bio that is wholly in
-  // requests leaves the list; a rest stays at the front. The first bio was admitted by its disk.
+  // `merges` the whole bios behind it that neighbour it, in front or behind. A bio that is wholly
+  // in requests leaves the list; a rest stays at the front. The first bio was admitted by its disk.
   // False: it cannot go on, because one of its logical blocks has more segments than the device
   // takes. Task or work.
-  static bool fill(Request& request, List<Bio>& waiting, bool merge);
+  static bool fill(Request& request, List<Bio>& waiting, bool merges);
+
+  // The same for a plain bio of `disk` (Disk::is_plain), which was not admitted before.
+  static void fill_plain(Request& request, Bio& bio, Disk& disk, u64 disk_sector, u64 now_ticks);
+  // Takes what neighbours the request out of `waiting`, whose bios were admitted.
+  static void merge(Request& request, List<Bio>& waiting);
 
  private:
   static bool take_part(Request& request, Bio& bio);
   static bool take_segments(Request& request, Bio& bio, u64 room);
-  static void merge_neighbours(Request& request, List<Bio>& waiting);
   static bool append(Request& request, Bio& bio, bool behind);
   static bool fits(Request& request, const Bio& bio);
 };

@@ -1,120 +1,40 @@
-// The RAM disk's memory, and requests on it.
+// Requests on a RAM disk: carried out at once, ended now or later.
 #include <sluice/drivers/block/ram_disk.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
+#include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/log.hpp>
 
 namespace sluice::blk {
 namespace {
 
-// A part of a range of bytes that lies in one page.
-struct Piece {
-  u64 page;
-  usize offset;  // in the page
-  usize bytes;
-};
-
-// The first piece of [offset, offset + bytes).
-Piece first_piece(u64 offset, u64 bytes) {
-  const usize in_page = static_cast<usize>(offset % kPageBytes);
-  return {offset / kPageBytes, in_page,
-          static_cast<usize>(std::min<u64>(bytes, kPageBytes - in_page))};
-}
+constexpr u64 kNsPerSecond = 1'000'000'000;
 
 }  // namespace
 
-// --- RamStore ---
-
-Result<RamStore> RamStore::sparse(u64 capacity_bytes) {
-  RamStore store(capacity_bytes);
-  const usize pages = pages_for(capacity_bytes);
-  store.pages_.reset(new (std::nothrow) Pages[pages]);
-  if (store.pages_ == nullptr) {
-    return fail(Errc::NoMemory);
-  }
-  return store;
-}
-
-void RamStore::read(u64 offset, std::span<std::byte> to) const {
-  if (!sparse()) {
-    std::memcpy(to.data(), image_.data() + offset, to.size());
-    return;
-  }
-  while (!to.empty()) {
-    const Piece piece = first_piece(offset, to.size());
-    if (const std::byte* page = pages_[piece.page].get(); page != nullptr) {
-      std::memcpy(to.data(), page + piece.offset, piece.bytes);
-    } else {
-      std::memset(to.data(), 0, piece.bytes);
+// Nobody else is at the store while it lives.
+class RamDisk::Alone {
+ public:
+  explicit Alone(const RamDisk& ram) : queues_(ram.tag_set_->hw_queues()) {
+    for (const HwQueue* queue : queues_) {  // always in this order, so that two do not deadlock
+      RamLane::of(*queue).gate.lock();
     }
-    offset += piece.bytes;
-    to = to.subspan(piece.bytes);
   }
-}
-
-Status RamStore::write(u64 offset, std::span<const std::byte> from) {
-  if (!sparse()) {
-    std::memcpy(image_.data() + offset, from.data(), from.size());
-    return Status::Ok;
-  }
-  while (!from.empty()) {
-    const Piece piece = first_piece(offset, from.size());
-    Pages& page = pages_[piece.page];
-    if (page == nullptr) {
-      page = allocate_pages(1);
-      if (page == nullptr) {
-        return Status::NoSpace;
-      }
-      ++pages_present_;
-      if (piece.bytes < kPageBytes) {
-        std::memset(page.get(), 0, kPageBytes);
-      }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+  ~Alone() {
+    for (const HwQueue* queue : queues_) {
+      RamLane::of(*queue).gate.unlock();
     }
-    std::memcpy(page.get() + piece.offset, from.data(), piece.bytes);
-    offset += piece.bytes;
-    from = from.subspan(piece.bytes);
   }
-  return Status::Ok;
-}
 
-void RamStore::write_zeroes(u64 offset, u64 bytes) {
-  if (!sparse()) {
-    std::memset(image_.data() + offset, 0, static_cast<usize>(bytes));
-    return;
-  }
-  while (bytes > 0) {
-    const Piece piece = first_piece(offset, bytes);
-    if (piece.bytes == kPageBytes) {
-      drop_page(piece.page);
-    } else if (std::byte* page = pages_[piece.page].get(); page != nullptr) {
-      std::memset(page + piece.offset, 0, piece.bytes);
-    }
-    offset += piece.bytes;
-    bytes -= piece.bytes;
-  }
-}
+ private:
+  std::span<HwQueue* const> queues_;
+};
 
-void RamStore::discard(u64 offset, u64 bytes) {
-  if (!sparse()) {
-    return;
-  }
-  const u64 end = (offset + bytes) / kPageBytes;
-  for (u64 page = pages_for(offset); page < end; ++page) {
-    drop_page(page);
-  }
-}
-
-void RamStore::drop_page(u64 page) {
-  if (pages_[page] != nullptr) {
-    pages_[page].reset();
-    --pages_present_;
-  }
-}
-
-// --- RamDisk ---
+// --- Coming and going ---
 
 Result<std::unique_ptr<RamDisk>> RamDisk::create(const Options& options) {
   const u64 bytes = options.image.empty() ? options.capacity_bytes : options.image.size();
@@ -123,63 +43,227 @@ Result<std::unique_ptr<RamDisk>> RamDisk::create(const Options& options) {
                kSectorBytes);
     return fail(Errc::Invalid);
   }
+  for (const FaultRule& rule : options.faults.rules) {
+    if (rule.number == 0) {
+      return fail(Errc::Invalid);
+    }
+  }
   RamStore store = options.image.empty() ? TRY(RamStore::sparse(bytes)) : RamStore(options.image);
-  std::unique_ptr<RamDisk> ram(new (std::nothrow) RamDisk(std::move(store)));
+  std::unique_ptr<RamDisk> ram(new (std::nothrow) RamDisk(options, std::move(store)));
   if (ram == nullptr) {
     return fail(Errc::NoMemory);
   }
-  ram->tag_set_ = TRY(TagSet::create<Command>(*ram, options.shape));
-  Disk::Options disk{.sectors = bytes / kSectorBytes};
-  disk.limits.physical_block_bytes = kPageBytes;
-  disk.limits.max_discard_bytes = ram->store_.sparse() ? bytes : 0;
-  disk.limits.max_write_zeroes_bytes = bytes;
-  ram->disk_.emplace(*ram->tag_set_, options.name, disk);
-  TRY(ram->disk_->add());
+  if (options.write_cache) {
+    ram->cache_ = TRY(RamCache::create(ram->store_));
+  }
+  ram->tag_set_ = TRY(TagSet::create<RamCommand>(*ram, options.shape));
+  TRY(ram->add_disk());
   return ram;
 }
 
-QueueResult RamDisk::queue_rq(HwQueue&, Request& request, bool) {
-  Command& command = request.payload<Command>();
-  command.status = execute(request, command);
-  request.complete(command.status);
+Result<void> RamDisk::add_disk() {
+  const u64 bytes = store_.capacity_bytes();
+  Disk::Options disk{.sectors = bytes / kSectorBytes,
+                     .limits = options_.limits,
+                     .read_only = options_.read_only,
+                     .write_cache = options_.write_cache,
+                     .fua = options_.write_cache && options_.fua,
+                     .partitioned = options_.partitioned,
+                     .timeout_ns = options_.timeout_ns};
+  Limits& limits = disk.limits;
+  limits.physical_block_bytes = std::max<u32>(kPageBytes, limits.logical_block_bytes);
+  limits.max_discard_bytes = store_.sparse() ? std::min(limits.max_discard_bytes, bytes) : 0;
+  limits.max_write_zeroes_bytes = std::min(limits.max_write_zeroes_bytes, bytes);
+  disk_.emplace(*tag_set_, options_.name, disk);
+  return disk_->add();
+}
+
+void RamDisk::remove() {
+  if (disk_) {
+    disk_->remove();
+    end_all_held(Status::Removed);
+    while (has_some()) {
+      port::relax();  // another hart ends the rest: it was due, or late
+    }
+  }
+}
+
+Result<void> RamDisk::init_hctx(HwQueue& queue) {
+  queue.driver_data = new (std::nothrow) RamLane(queue);
+  if (queue.driver_data == nullptr) {
+    return fail(Errc::NoMemory);
+  }
+  return {};
+}
+
+void RamDisk::exit_hctx(HwQueue& queue) {
+  delete &RamLane::of(queue);
+}
+
+Status RamDisk::power_cut(std::span<const KeptWrite> kept) {
+  Status status = Status::Ok;
+  if (cache_ != nullptr) {
+    const Alone alone(*this);
+    status = cache_->power_cut(kept);
+  }
+  end_all_held(Status::IoError);  // whoever hears of it may submit anew, to the disk as it is now
+  return status;
+}
+
+// --- Carrying out ---
+
+QueueResult RamDisk::queue_rq(HwQueue& queue, Request& request, bool) {
+  RamLane& lane = RamLane::of(queue);
+  RamFaults::Verdict verdict;
+  if (faults_.any()) [[unlikely]] {
+    verdict = faults_.judge(request);
+    if (verdict.swallow) {
+      lane.hold(request, Status::TimedOut, RamLane::kNever);
+      return QueueResult::Ok;
+    }
+  }
+  const Status status = verdict.status == Status::Ok ? carry_out(lane, request) : verdict.status;
+  if (options_.mode == Mode::Inline) [[likely]] {
+    request.complete(status);
+  } else {
+    lane.hold(request, status, due_ns(request));
+  }
   return QueueResult::Ok;
 }
 
-Status RamDisk::execute(Request& request, Command& command) {
-  command.offset = request.sector().value() << kSectorShift;
+Status RamDisk::carry_out(RamLane& lane, const Request& request) {
   const u64 capacity = store_.capacity_bytes();
+  const ByteRange range{request.sector().value() << kSectorShift, request.bytes()};
   if (request.sector().value() > capacity >> kSectorShift ||
-      request.bytes() > capacity - command.offset) {
+      range.bytes > capacity - range.offset) {
     return Status::OutOfRange;
   }
-  switch (request.op()) {
-    case Op::Read:
-    case Op::Write:
-      return transfer(request, command);
-    case Op::Flush:
-      return Status::Ok;  // there is nothing between the disk and its memory
-    case Op::Discard:
-      store_.discard(command.offset, request.bytes());
-      return Status::Ok;
-    case Op::WriteZeroes:
-      store_.write_zeroes(command.offset, request.bytes());
-      return Status::Ok;
+  if (request.op() != Op::Read && (request.op() != Op::Write || is_durable(request))) {
+    return carry_out_alone(request, range);
   }
-  return Status::Unsupported;
+  Status status = Status::Ok;
+  lane.gate.lock();
+  if (request.op() == Op::Read) {
+    read(request, range.offset);
+  } else {
+    status = save_and_write(request, range);
+  }
+  lane.gate.unlock();
+  return status;
 }
 
-Status RamDisk::transfer(Request& request, Command& command) {
-  const bool writes = request.op() == Op::Write;
-  for (const Segment segment : request.segments()) {
-    const std::span<std::byte> memory(segment.data, segment.bytes);
-    if (!writes) {
-      store_.read(command.offset, memory);
-    } else if (const Status status = store_.write(command.offset, memory); status != Status::Ok) {
+Status RamDisk::save_and_write(const Request& request, const ByteRange& range) {
+  Status status = cache_ != nullptr ? cache_->save(range) : Status::Ok;
+  if (status == Status::Ok) {
+    status = write(request, range.offset);
+  }
+  if (status == Status::Ok && options_.log != nullptr) {
+    options_.log->carried_out(request);
+  }
+  return status;
+}
+
+Status RamDisk::carry_out_alone(const Request& request, const ByteRange& range) {
+  const Alone alone(*this);
+  const Status status = change_alone(request, range);
+  if (options_.log != nullptr && status == Status::Ok) {
+    options_.log->carried_out(request);
+  }
+  return status;
+}
+
+Status RamDisk::change_alone(const Request& request, const ByteRange& range) {
+  const Op op = request.op();
+  if (op == Op::Flush) {
+    if (cache_ != nullptr) {
+      cache_->flush();
+    }
+    return Status::Ok;
+  }
+  if (op == Op::Write) {  // with FUA
+    const Status status = write(request, range.offset);
+    return status == Status::Ok && cache_ != nullptr ? cache_->make_durable(range) : status;
+  }
+  const ByteRange gone = op == Op::Discard ? whole_pages(range) : range;
+  if (cache_ != nullptr) {
+    if (const Status status = cache_->save(gone); status != Status::Ok) {
       return status;
     }
-    command.offset += segment.bytes;
+  }
+  store_.write_zeroes(gone);
+  return Status::Ok;
+}
+
+void RamDisk::read(const Request& request, u64 offset) const {
+  if (request.segment_count() == 1) [[likely]] {
+    store_.read(offset, {request.only_segment().data, request.only_segment().bytes});
+    return;
+  }
+  for (const Segment segment : request.segments()) {
+    store_.read(offset, {segment.data, segment.bytes});
+    offset += segment.bytes;
+  }
+}
+
+Status RamDisk::write(const Request& request, u64 offset) {
+  for (const Segment segment : request.segments()) {
+    const Status status = store_.write(offset, {segment.data, segment.bytes});
+    if (status != Status::Ok) {
+      return status;
+    }
+    offset += segment.bytes;
   }
   return Status::Ok;
+}
+
+// --- Ending later ---
+
+// When a request that is queued now has gone over the disk's one path, and its latency after that.
+u64 RamDisk::due_ns(const Request& request) {
+  const u64 now = clock::now_ns();
+  u64 through = now;
+  if (options_.bytes_per_second != 0 && carries_data(request.op())) {
+    const u64 takes = request.bytes() * kNsPerSecond / options_.bytes_per_second;
+    u64 last = transferred_at_ns_.load(std::memory_order_relaxed);
+    do {
+      through = std::max(now, last) + takes;
+    } while (!transferred_at_ns_.compare_exchange_weak(last, through, std::memory_order_relaxed));
+  }
+  return through + options_.latency_ns + (options_.jitter_ns == 0 ? 0 : jitter_of_next());
+}
+
+u64 RamDisk::jitter_of_next() {
+  const u64 number = jitters_.fetch_add(1, std::memory_order_relaxed);
+  return by_chance(options_.faults.seed, number) % (options_.jitter_ns + 1);
+}
+
+unsigned RamDisk::poll(HwQueue& queue) {
+  return options_.mode == Mode::Timer ? RamLane::of(queue).end_due() : 0;
+}
+
+TimeoutResult RamDisk::timeout(HwQueue& queue, Request& request) {
+  const u32 extensions = options_.on_timeout == OnTimeout::Extend ? options_.extensions : 0;
+  const TimeoutResult result = RamLane::of(queue).give_up(request, extensions);
+  if (result == TimeoutResult::Fail && options_.on_timeout == OnTimeout::Reset) {
+    request.requeue();
+    return TimeoutResult::Reset;
+  }
+  return result;
+}
+
+// Requests that were taken and have not begun to end.
+bool RamDisk::has_some() const {
+  bool some = false;
+  for (const HwQueue* queue : tag_set_->hw_queues()) {
+    queue->for_each_in_flight([&](const Request&, bool held_back) { some = some || !held_back; });
+  }
+  return some;
+}
+
+void RamDisk::end_all_held(Status status) {
+  for (const HwQueue* queue : tag_set_->hw_queues()) {
+    RamLane::of(*queue).end_all(status);
+  }
 }
 
 }  // namespace sluice::blk

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <sluice/drivers/block/ram_disk.hpp>
+#include <sluice/drivers/block/ram_options.hpp>
 #include <sluice/kernel/format.hpp>
 #include <sluice/kernel/log.hpp>
 
@@ -26,8 +27,9 @@ Result<void> RamDiskDriver::probe(dev::Device& device) {
   if (image.size() % kSectorBytes != 0) {
     return reject_ragged(device, image.size());
   }
-  Result<std::unique_ptr<RamDisk>> created =
-      RamDisk::create({.name = device.name(), .image = image});
+  RamDisk::Options options{.name = device.name(), .image = image, .partitioned = !image.empty()};
+  read_ram_options(device.name(), options);
+  Result<std::unique_ptr<RamDisk>> created = RamDisk::create(options);
   if (!created) {
     return device.reject(created.error(), "no RAM disk could be made");
   }
@@ -39,7 +41,7 @@ Result<void> RamDiskDriver::probe(dev::Device& device) {
 }
 
 void RamDiskDriver::remove(dev::Device& device) {
-  static_cast<RamDisk*>(device.driver_data)->disk().remove();
+  static_cast<RamDisk*>(device.driver_data)->remove();
 }
 
 }  // namespace sluice::blk

@@ -1,6 +1,7 @@
-// RamDiskDriver: makes a RAM disk of each platform device called ram<number>:
-// of the bytes in its platform_data, or of 32 MiB of zeroes where there are none. Named in an
-// image's list of drivers; boot adds the device "ram0", with the initrd where the machine has one.
+// RamDiskDriver: makes a RAM disk of each platform device called ram<number>: of the bytes in its
+// platform_data, or of 32 MiB of zeroes where there are none, and otherwise as the command line
+// says (docs/ram-disk.md). Named in an image's list of drivers; boot adds the device "ram0", with
+// the initrd where the machine has one.
 #pragma once
 
 #include <sluice/drivers/base/platform_bus.hpp>

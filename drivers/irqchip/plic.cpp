@@ -2,6 +2,7 @@
 #include <sluice/drivers/irqchip/plic.hpp>
 
 #include <array>
+#include <atomic>
 #include <memory>
 
 #include <sluice/kernel/hart.hpp>
@@ -15,8 +16,7 @@ constexpr u32 kMaxSources = 1023;    // chapter 1: source 0 does not exist
 constexpr u32 kMaxContexts = 15872;  // chapter 3
 constexpr u32 kSupervisorExternal =
     9;  // the cause in scause: which of a hart's two contexts is meant
-constexpr u32 kMaxClaims =
-    64;  // of one handle_pending(): the trap handler is entered again for the rest
+constexpr u32 kNoContext = ~u32{0};
 
 // Chapter 3, the memory map; offsets in bytes.
 constexpr u64 priority_of(u32 source) {
@@ -32,105 +32,153 @@ constexpr u64 claim_of(u32 context) {
   return threshold_of(context) + 4;
 }
 
+// The context of each hart, by the hart's index; kNoContext: the device tree has none.
+using Contexts = std::array<u32, kMaxHarts>;
+
 class Plic final : public irq::Controller {
  public:
-  Plic(std::string_view name, u32 phandle, MmioRegion& registers, u32 context,
+  Plic(std::string_view name, u32 phandle, MmioRegion& registers, const Contexts& contexts,
        std::unique_ptr<irq::Action[]> actions, u32 sources)
-      : Controller(name, phandle, {actions.get(), sources + 1}),
+      : Controller(name, phandle, {actions.get(), sources + 1}, &serve),
         registers_(registers),
-        context_(context),
+        contexts_(contexts),
         sources_(sources),
-        actions_(std::move(actions)) {}
+        actions_(std::move(actions)) {
+    for (u32 hart = 0; hart < kMaxHarts; ++hart) {
+      claims_[hart] = {static_cast<u32>(claim_of(contexts_[hart]))};
+    }
+  }
 
-  // Nothing enabled, every enabled source let through.
-  void reset() {
+  void reset();
+
+  bool reaches(const Hart& hart) const override { return contexts_[hart.index] != kNoContext; }
+  void enable(u32 source, Hart& hart) override;
+  void disable(u32 source, Hart& hart) override;
+
+ private:
+  static void serve(Controller* controller) { static_cast<Plic*>(controller)->serve_one(); }
+  void serve_one();
+  void set_enabled(u32 source, u32 hart, bool on);
+  void complete_elsewhere(u32 source, u32 hart);
+  void refuse_claim(u32 source);
+
+  MmioRegion& registers_;
+  std::array<Reg<u32, ReadWrite>, kMaxHarts> claims_{};  // where each hart claims
+  Contexts contexts_;
+  u32 sources_;
+  std::unique_ptr<irq::Action[]> actions_;
+  SpinLock lock_;                                                           // protects the next
+  std::array<std::array<u32, kMaxSources / 32 + 1>, kMaxHarts> enables_{};  // what we wrote
+  std::atomic<u32> bad_claim_seen_{0};
+};
+
+// Nothing enabled, every enabled source let through.
+void Plic::reset() {
+  for (const u32 context : contexts_) {
+    if (context == kNoContext) {
+      continue;
+    }
     // QEMU's riscv,ndev counts source 0 too: with 96 there is no word for a source 96, and QEMU
     // says so.
     for (u32 word = 0; word < (sources_ + 31) / 32; ++word) {
-      registers_.write32(enables_of(context_, word), 0);
+      registers_.write32(enables_of(context, word), 0);
     }
-    for (u32 source = 1; source <= sources_; ++source) {
-      registers_.write32(priority_of(source), 0);
-    }
-    registers_.write32(threshold_of(context_), 0);
+    registers_.write32(threshold_of(context), 0);
   }
-
-  void enable(u32 source) override {
-    registers_.write32(priority_of(source), 1);
-    set_enabled(source, true);
-  }
-  void disable(u32 source) override { set_enabled(source, false); }
-  void handle_pending() override;
-
- private:
-  bool enabled(u32 source) const { return (enables_[source / 32] >> source % 32 & 1) != 0; }
-  void set_enabled(u32 source, bool on) {
-    const IrqGuard irqs_off;  // the word is shared with other sources
-    u32& word = enables_[source / 32];
-    const u32 bit = u32{1} << source % 32;
-    word = on ? word | bit : word & ~bit;
-    registers_.write32(enables_of(context_, source / 32), word);
-  }
-  void complete(u32 source);
-
-  MmioRegion& registers_;
-  u32 context_;
-  u32 sources_;
-  std::unique_ptr<irq::Action[]> actions_;
-  std::array<u32, kMaxSources / 32 + 1> enables_{};  // what we wrote
-  bool bad_claim_seen_ = false;
-};
-
-void Plic::handle_pending() {
-  for (u32 claims = 0; claims < kMaxClaims; ++claims) {
-    const u32 source = registers_.read32(claim_of(context_));
-    if (source == 0) {
-      return;  // spurious, or all served
-    }
-    if (source > sources_) {
-      if (!bad_claim_seen_) {
-        log::error("{}: claimed source {} of {}", name(), source, sources_);
-        bad_claim_seen_ = true;
-      }
-      return;
-    }
-    dispatch(source);
-    complete(source);
+  for (u32 source = 1; source <= sources_; ++source) {
+    registers_.write32(priority_of(source), 0);
   }
 }
 
-void Plic::complete(u32 source) {
-  // Chapter 8: the completion of a source that is not enabled is ignored, and the source would stay
-  // claimed for ever.
-  const bool was_enabled = enabled(source);
-  if (!was_enabled) {
-    set_enabled(source, true);
+// The lock is held: the word is shared with other sources.
+void Plic::set_enabled(u32 source, u32 hart, bool on) {
+  u32& word = enables_[hart][source / 32];
+  const u32 bit = u32{1} << source % 32;
+  word = on ? word | bit : word & ~bit;
+  registers_.write32(enables_of(contexts_[hart], source / 32), word);
+}
+
+void Plic::enable(u32 source, Hart& hart) {
+  const LockGuard guard(lock_);
+  registers_.write32(priority_of(source), 1);
+  set_enabled(source, hart.index, true);
+}
+
+void Plic::disable(u32 source, Hart& hart) {
+  const LockGuard guard(lock_);
+  set_enabled(source, hart.index, false);
+}
+
+inline void Plic::serve_one() {
+  const Reg<u32, ReadWrite> claim = claims_[port::this_hart().index];
+  const u32 source = registers_.read(claim);
+  if (source - 1 >= sources_) [[unlikely]] {
+    refuse_claim(source);
+    return;
   }
-  registers_.write32(claim_of(context_), source);
-  if (!was_enabled) {
-    set_enabled(source, false);
+  if (dispatch(source)) [[likely]] {
+    registers_.write(claim, source);
+  } else {
+    complete_elsewhere(source, port::this_hart().index);
   }
 }
 
-// The context of this hart's supervisor mode: the place of its entry in interrupts-extended, whose
-// entries are (a hart's interrupt controller, its cells).
-std::optional<u32> find_context(fdt::Node node) {
+[[gnu::cold, gnu::noinline]] void Plic::refuse_claim(u32 source) {
+  // 0: spurious, or another hart was faster.
+  if (source != 0 && bad_claim_seen_.exchange(1, std::memory_order_relaxed) == 0) {
+    log::error("{}: claimed source {} of {}", name(), source, sources_);
+  }
+}
+
+// Chapter 8: the completion of a source that is not enabled for the context is ignored, and the
+// source would stay claimed for ever. So it is enabled here for that moment, and nowhere else.
+[[gnu::cold, gnu::noinline]] void Plic::complete_elsewhere(u32 source, u32 hart) {
+  const LockGuard guard(lock_);
+  u32 owner = hart;
+  for (u32 other = 0; other < kMaxHarts; ++other) {
+    if ((enables_[other][source / 32] >> source % 32 & 1) != 0) {
+      owner = other;
+    }
+  }
+  if (owner != hart) {
+    set_enabled(source, owner, false);
+  }
+  set_enabled(source, hart, true);
+  registers_.write(claims_[hart], source);
+  set_enabled(source, hart, false);
+  if (owner != hart) {
+    set_enabled(source, owner, true);
+  }
+}
+
+// The context of each hart's supervisor mode: the place of its entry in interrupts-extended, whose
+// entries are (a hart's interrupt controller, its cells). One beyond the registers' end is none.
+Contexts find_contexts(fdt::Node node, u64 register_bytes) {
+  Contexts contexts;
+  contexts.fill(kNoContext);
   for (u32 at = 0, context = 0; context < kMaxContexts; ++context) {
     const std::optional<u32> phandle = node.cell_at("interrupts-extended", at);
     const std::optional<u32> cause = node.cell_at("interrupts-extended", at + 1);
     if (!phandle || !cause) {
-      return std::nullopt;
+      break;
     }
     const fdt::Node intc = node.tree()->find_phandle(*phandle);
-    if (*cause == kSupervisorExternal) {
-      const std::optional<fdt::Range> hart = intc.parent().reg(0);
-      if (hart && hart->base == port::this_hart().id) {
-        return context;
+    const std::optional<fdt::Range> id =
+        *cause == kSupervisorExternal ? intc.parent().reg(0) : std::nullopt;
+    for (u32 hart_index = 0; id && hart_index < hart_count(); ++hart_index) {
+      if (id->base != hart(hart_index).id) {
+        continue;
+      }
+      if (claim_of(context) + 4 <= register_bytes) {
+        contexts[hart_index] = context;
+      } else {
+        log::error("{}: context {} needs {:#x} bytes of registers and there are {:#x}", node.name(),
+                   context, claim_of(context) + 4, register_bytes);
       }
     }
     at += 1 + intc.cell("#interrupt-cells").value_or(1);
   }
-  return std::nullopt;
+  return contexts;
 }
 
 constexpr std::array<std::string_view, 2> kCompatibles{"sifive,plic-1.0.0", "riscv,plic0"};
@@ -151,31 +199,34 @@ Result<void> PlicDriver::probe(dev::Device& device) {
   if (!phandle) {
     return device.reject(Errc::Malformed, "it has no phandle, so that nobody can name it");
   }
-  const std::optional<u32> context = find_context(device.node);
-  if (!context) {
-    log::error("{}: interrupts-extended has no supervisor entry for hart {}", device.name(),
-               port::this_hart().id);
-    return device.reject(Errc::Malformed, "its interrupts-extended does not name this hart");
-  }
   MmioRegion* registers = TRY(device.map_mmio(0));
-  if (registers->bytes() < claim_of(*context) + 4) {
-    log::error("{}: context {} needs {:#x} bytes of registers and there are {:#x}", device.name(),
-               *context, claim_of(*context) + 4, registers->bytes());
-    return device.reject(Errc::Malformed, "its registers end before this hart's context");
+  const Contexts contexts = find_contexts(device.node, registers->bytes());
+  for (u32 i = 0; i < hart_count(); ++i) {
+    if (contexts[i] == kNoContext) {
+      log::error("{}: there is no supervisor entry for hart {} in interrupts-extended",
+                 device.name(), hart(i).id);
+    }
+  }
+  if (contexts[0] == kNoContext) {
+    return device.reject(Errc::Malformed, "it has no context for the hart that booted");
   }
   std::unique_ptr<irq::Action[]> actions(new (std::nothrow) irq::Action[sources + 1]);
   if (actions == nullptr) {
     return fail(Errc::NoMemory);
   }
-  Plic* plic = TRY(device.make<Plic>(device.name(), *phandle, *registers, *context,
+  Plic* plic = TRY(device.make<Plic>(device.name(), *phandle, *registers, contexts,
                                      std::move(actions), sources));
   plic->reset();
   TRY(device.add_release(
       [](void* controller) { irq::remove_controller(*static_cast<Plic*>(controller)); }, plic));
   irq::add_controller(*plic);
   device.driver_data = plic;
-  log::info("{}: {} sources, context {} for hart {}", device.name(), sources, *context,
-            port::this_hart().id);
+  for (u32 i = 0; i < hart_count(); ++i) {
+    if (contexts[i] != kNoContext) {
+      log::info("{}: {} sources, context {} for hart {}", device.name(), sources, contexts[i],
+                hart(i).id);
+    }
+  }
   return {};
 }
 

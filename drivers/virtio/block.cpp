@@ -25,7 +25,7 @@ std::span<const u32> BlockDriver::ids() const {
 // Only what is used.
 u64 BlockDriver::features() const {
   return block::kSizeMax | block::kSegMax | block::kReadOnly | block::kBlkSize | block::kFlush |
-         block::kConfigWce | feature::kIndirectDesc | feature::kEventIdx;
+         block::kConfigWce | block::kMultiQueue | feature::kIndirectDesc | feature::kEventIdx;
 }
 
 // Header and status have descriptors of their own, so that either framing is fine; but a driver
@@ -47,6 +47,9 @@ void BlockDriver::scan(Device& device) {
 }
 void BlockDriver::remove(Device& device) {
   disk_of(device).remove();
+}
+void BlockDriver::shutdown(Device& device) {
+  disk_of(device).shutdown();
 }
 void BlockDriver::config_changed(Device& device) {
   disk_of(device).config_changed();

@@ -29,6 +29,7 @@ class BlockDriver final : public Driver {
   Result<void> probe(Device& device) override;
   void scan(Device& device) override;
   void remove(Device& device) override;
+  void shutdown(Device& device) override;
   void config_changed(Device& device) override;
   void failed(Device& device) override;
 };

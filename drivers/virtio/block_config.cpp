@@ -15,6 +15,9 @@ constexpr u64 kMaxSectors = u64{1} << 54;  // 2^63 bytes
 
 // How much of the configuration space holds fields that exist for these features.
 u32 bytes_used(const Device& device) {
+  if (device.has(block::kMultiQueue)) {
+    return offsetof(Config, num_queues) + 2;
+  }
   if (device.has(block::kConfigWce)) {
     return offsetof(Config, writeback) + 1;
   }
@@ -39,6 +42,9 @@ BlockConfig read_fields(const Device& device, Transport& transport) {
   if (device.has(block::kBlkSize)) {
     config.block_bytes = transport.config_field<u32>(offsetof(Config, blk_size));
   }
+  if (device.has(block::kMultiQueue)) {
+    config.queues = transport.config_field<u16>(offsetof(Config, num_queues));
+  }
   config.read_only = device.has(block::kReadOnly);
   // Without CONFIG_WCE a device that can flush has something to flush.
   config.write_cache = device.has(block::kFlush);
@@ -59,6 +65,10 @@ Result<void> check(Device& device, const BlockConfig& config) {
     log::error("{}: capacity is {} sectors, more than the {} that can be counted in bytes",
                device.name(), config.sectors, kMaxSectors);
     return device.reject(Errc::Malformed, "its capacity makes no sense");
+  }
+  if (config.queues == 0) {
+    log::error("{}: num_queues is 0", device.name());
+    return device.reject(Errc::Malformed, "it has no queues");
   }
   if (config.max_segment_bytes == 0) {
     log::error("{}: size_max is 0: no data fits into a request", device.name());

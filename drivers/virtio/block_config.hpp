@@ -12,6 +12,7 @@ struct BlockConfig {
   u32 block_bytes = blk::kSectorBytes;
   u32 max_segments = 1;
   u32 max_segment_bytes = ~u32{0};
+  u32 queues = 1;
   bool read_only = false;
   bool write_cache = false;
 

@@ -12,106 +12,127 @@
 namespace sluice::virtio {
 namespace {
 
-constexpr u32 kEndPieces = 2;  // header and status
 constexpr std::string_view kQueueSizeWord = "virtio_blk.queue_size";
+constexpr std::string_view kPollQueuesWord = "virtio_blk.poll_queues";
+constexpr std::string_view kNoMergesWord = "nomerges";
 
 }  // namespace
 
-BlockDisk::BlockDisk(Device& device)
-    : device_(device),
-      silence_timer_([](void* disk) { static_cast<BlockDisk*>(disk)->reap(Why::Deadline); }, this) {
-}
-
-BlockDisk::~BlockDisk() {
-  silence_timer_.cancel();
-  if (device_.holds_memory()) {
-    log::error("{}: the memory of its requests is never freed: the device may still use it",
-               device_.name());
-    abandon(std::move(slots_));
-  }
-}
+BlockDisk::BlockDisk(Device& device) : device_(device) {}
 
 // --- Set-up --------------------------------------------------------------------------------------
 
 Result<void> BlockDisk::set_up(const BlockConfig& config) {
-  const u64 wanted =
-      command_line::number(kQueueSizeWord, 2, kMaxQueueSize).value_or(kDefaultQueueSize);
-  ring_ = TRY(device_.create_queue(
-      0, static_cast<u32>(wanted),
-      [](void* disk) { static_cast<BlockDisk*>(disk)->reap(Why::Interrupt); }, this));
-  TRY(choose_shape(config));
-  TRY(make_slots());
-  tag_set_ = TRY(blk::TagSet::create<Payload>(*this, {.hw_queues = 1, .depth = depth_}));
+  const Counts counts = count_queues(config);
+  TRY(make_queues(config, counts));
+  tag_set_ = TRY(blk::TagSet::create<BlockQueue::Payload>(
+      *this, {.hw_queues = counts.queues,
+              .depth = shape_.depth,
+              .merge = command_line::number(kNoMergesWord, 0, 1).value_or(0) == 0,
+              .poll_queues = counts.poll}));
   const blk::Limits limits{.logical_block_bytes = config.block_bytes,
                            .physical_block_bytes = config.block_bytes,
-                           .max_segments = max_segments_,
+                           .max_segments = shape_.max_segments,
                            .max_segment_bytes = config.max_segment_bytes};
   disk_.emplace(*tag_set_, blk::next_name("vd").data(),
                 blk::Disk::Options{.sectors = config.sectors,
                                    .limits = limits,
                                    .read_only = config.read_only,
-                                   .write_cache = config.write_cache});
+                                   .write_cache = config.write_cache,
+                                   .partitioned = true});
   return {};
 }
 
-// How many requests of how many pieces suit the ring.
-Result<void> BlockDisk::choose_shape(const BlockConfig& config) {
-  indirect_ = device_.has(feature::kIndirectDesc);
-  const u32 ring = ring_->size();
-  const u32 least = indirect_ ? 2 : 1 + kEndPieces;
-  if (ring < least) {
-    log::error("{}: a ring of {} has no room for header, data and status{}; boot with {}=4 or more",
-               device_.name(), ring,
-               indirect_ ? "" : ", and the device offers no indirect descriptors", kQueueSizeWord);
-    return device_.reject(Errc::NotSupported, "its ring is too small for a request");
+// One for each hart, as far as the device has them, and those that are asked for to be polled.
+BlockDisk::Counts BlockDisk::count_queues(const BlockConfig& config) const {
+  const u32 most = std::min(config.queues, kMaxQueues);
+  const u64 wanted_poll = command_line::number(kPollQueuesWord, 0, kMaxQueues).value_or(0);
+  const u32 poll = static_cast<u32>(std::min<u64>(wanted_poll, most - 1));
+  if (poll < wanted_poll) {
+    log::warning("{}: {}={}, and the device has {} queues: {} of them will be polled",
+                 device_.name(), kPollQueuesWord, wanted_poll, config.queues, poll);
   }
-  // No chain is longer than the ring (2.7.5.3.1), tables included. A ring of 2 is the exception:
-  // there a table of three is the only way to say anything, and devices take it.
-  const u32 most = ring > kEndPieces ? ring - kEndPieces : 1;
-  max_segments_ = std::min({config.max_segments, most, kMaxSegments});
-  // With tables each request has its place in the ring, and read_id() has the last; chains take
-  // what there is.
-  depth_ = std::min(indirect_ ? ring - 1 : ring / (1 + kEndPieces), kMaxDepth);
-  if (u64{max_segments_} * config.max_segment_bytes < config.block_bytes) {
-    log::error("{}: {} segments of size_max {} do not hold a block of {} bytes", device_.name(),
-               max_segments_, config.max_segment_bytes, config.block_bytes);
-    return device_.reject(Errc::Malformed, "its requests cannot hold one block");
-  }
-  return {};
+  return {std::min(most, hart_count() + poll), poll};
 }
 
-Result<void> BlockDisk::make_slots() {
-  const u32 count = depth_ + 1;  // the last is for read_id()
-  const usize table_bytes = indirect_ ? Table::bytes(max_segments_ + kEndPieces) : 0;
-  slot_bytes_ = sizeof(Slot) + table_bytes;
-  dma_mask_ = device_.transport().dma_mask();
-  slots_ = TRY(
-      DmaBuffer::allocate(slot_offset(count) + sizeof(Slot), alignof(std::max_align_t), dma_mask_));
-  issued_.reset(new (std::nothrow) blk::Request* [depth_] {});
-  if (issued_ == nullptr) {
-    return fail(Errc::NoMemory);
+// All rings are of one size, the smallest that the device has.
+Result<void> BlockDisk::make_queues(const BlockConfig& config, const Counts& counts) {
+  const u64 wanted = command_line::number(kQueueSizeWord, 2, BlockQueue::kMaxQueueSize)
+                         .value_or(kDefaultQueueSize);
+  u32 smallest = BlockQueue::kMaxQueueSize;
+  for (u32 index = 0; index < counts.queues; ++index) {
+    std::unique_ptr<BlockQueue>& queue = queues_[index];
+    queue.reset(new (std::nothrow) BlockQueue(device_));
+    if (queue == nullptr) {
+      return fail(Errc::NoMemory);
+    }
+    TRY(queue->create_ring(index, static_cast<u32>(wanted)));
+    smallest = std::min(smallest, queue->ring_size());
+    ++queue_count_;
   }
-  for (u32 token = 0; indirect_ && token < count; ++token) {
-    const usize table = slot_offset(token) + sizeof(Slot);
-    ring_->prepare_table(token, {slots_.bytes().data() + table, slots_.bus(table)},
-                         header_piece(token), status_piece(token));
+  shape_ = TRY(BlockQueue::choose_shape(device_, config, smallest));
+  for (const std::unique_ptr<BlockQueue>& queue : std::span(queues_).first(queue_count_)) {
+    TRY(queue->make_slots(shape_));
   }
   return {};
 }
 
 Result<void> BlockDisk::init_hctx(blk::HwQueue& queue) {
-  queue.driver_data = this;
+  BlockQueue& own = *queues_[queue.index()];
+  queue.driver_data = &own;
+  own.attach(queue);
   return {};
+}
+
+// The spread is left as it is; a queue's completions are for the first hart that submits to it.
+void BlockDisk::map_queues(blk::QueueMap& map) {
+  for (u32 index = 0; index < queue_count_; ++index) {
+    const blk::QueueType type = map.type_of(index);
+    u32 home = 0;
+    while (home < hart_count() && map.queue_of(type, home) != index) {
+      ++home;
+    }
+    queues_[index]->set_home(hart(home < hart_count() ? home : 0));
+    if (type == blk::QueueType::Poll) {
+      queues_[index]->begin_silent();
+    }
+  }
 }
 
 void BlockDisk::add() {
   if (!disk_->add()) {
     return;  // it said why
   }
-  log::info("{}: {} is {}: {} sectors, blocks of {} bytes{}{}", device_.name(), disk_->name(),
-            device_.legacy() ? "a legacy virtio disk" : "a virtio disk", disk_->sectors(),
-            disk_->limits().logical_block_bytes, disk_->read_only() ? ", read-only" : "",
+  log::info("{}: {} is {}: {} sectors, blocks of {} bytes, {} queues{}{}", device_.name(),
+            disk_->name(), device_.legacy() ? "a legacy virtio disk" : "a virtio disk",
+            disk_->sectors(), disk_->limits().logical_block_bytes, queue_count_,
+            disk_->read_only() ? ", read-only" : "",
             disk_->has_write_cache() ? ", with write cache" : "");
+}
+
+// --- Requests ------------------------------------------------------------------------------------
+
+blk::QueueResult BlockDisk::queue_rq(blk::HwQueue& queue, blk::Request& request, bool last) {
+  return queue_of(queue).queue_rq(request, last);
+}
+usize BlockDisk::queue_rqs(blk::HwQueue& queue, std::span<blk::Request* const> requests) {
+  return queue_of(queue).queue_rqs(requests);
+}
+void BlockDisk::commit_rqs(blk::HwQueue& queue) {
+  queue_of(queue).commit();
+}
+unsigned BlockDisk::poll(blk::HwQueue& queue) {
+  return queue_of(queue).poll();
+}
+
+// A device that keeps a request may still write to its memory: only a reset ends that.
+blk::TimeoutResult BlockDisk::timeout(blk::HwQueue& queue, blk::Request& request) {
+  if (queue_of(queue).still_has(request)) {
+    log::error("{}: the device does not answer; it is taken out of service", disk_->name());
+    timed_out_ = true;
+    device_.break_down();
+  }
+  return blk::TimeoutResult::Reset;
 }
 
 // --- Changes and the end -------------------------------------------------------------------------
@@ -132,74 +153,61 @@ void BlockDisk::remove() {
   tag_set_.reset();
 }
 
-void BlockDisk::failed() {
-  log::error("{}: out of service; all its I/O fails from now on", disk_->name());
+void BlockDisk::shutdown() {
+  (void)device_.reset();
   fail_in_flight(blk::Status::IoError);
 }
 
-// The device was reset, or cannot be: nothing comes back.
+void BlockDisk::failed() {
+  log::error("{}: out of service; all its I/O fails from now on", disk_->name());
+  fail_in_flight(timed_out_ ? blk::Status::TimedOut : blk::Status::IoError);
+}
+
+// The device was reset, or cannot be: nothing comes back. Who is just submitting is waited for;
+// from then on queue_rq refuses.
 void BlockDisk::fail_in_flight(blk::Status status) {
-  silence_timer_.cancel();
-  for (u32 token = 0; token < depth_; ++token) {
-    blk::Request* const request = std::exchange(issued_[token], nullptr);
-    if (request == nullptr) {
-      continue;
+  const auto queues = std::span(queues_).first(queue_count_);
+  tag_set_->while_held([queues] {
+    for (const std::unique_ptr<BlockQueue>& queue : queues) {
+      queue->close();
     }
-    // What a deaf device may still read or write stays lent to it.
-    if (!device_.holds_memory()) {
-      unmap_data(request->payload<Payload>());
-    }
-    request->complete(status);
+  });
+  for (const std::unique_ptr<BlockQueue>& queue : queues) {
+    queue->fail_in_flight(status);
   }
-  u32 asked = kAsked;
-  id_state_.compare_exchange_strong(asked, kFailed);
 }
 
 // --- The disk's own name -------------------------------------------------------------------------
 
-// A request of the driver's own, in the slot behind those of the tags. False: the ring is full.
-bool BlockDisk::ask_for_id() {
-  const u32 token = depth_;
-  const usize at = slots_.bytes().size() - block::kIdBytes;
-  std::array<dma::Mapping, 1 + kEndPieces> pieces;
-  pieces[1] = {slots_.bus(at), id_bytes().data(), block::kIdBytes, dma::Direction::FromDevice};
-  slot(token).fill(block::kTypeGetId, 0);
-  const LockGuard guard(lock_);
-  if (indirect_) {
-    ring_->add_table(token, slot(token).table(), std::span(pieces).subspan(1, 1));
-  } else if (!add_chain(token, pieces)) {
-    return false;
-  }
-  tell_device();
-  return true;
-}
-
 Result<BlockDriver::DiskId> BlockDisk::read_id() {
-  u32 idle = kIdle;
-  if (!id_state_.compare_exchange_strong(idle, kAsked)) {
+  using State = BlockQueue::IdState;
+  BlockQueue& queue = *queues_[0];
+  std::atomic<State>& state = queue.id_state();
+  State idle = State::Idle;
+  if (!state.compare_exchange_strong(idle, State::Asked)) {
     return fail(Errc::Busy);
   }
-  if (!device_.live() || !ask_for_id()) {
-    id_state_.store(kIdle);
+  if (!device_.live() || !queue.ask_for_id()) {
+    state.store(State::Idle);
     return fail(Errc::Busy);
   }
   bool late = false;
   Timer timeout([](void* flag) { *static_cast<bool*>(flag) = true; }, &late);
   timeout.arm(clock::now_ns() + kIdTimeoutNs);
-  wait_until([&] { return late || id_state_.load() != kAsked; });
+  wait_until([&] { return late || state.load() != State::Asked; });
   timeout.cancel();
-  u32 asked = kAsked;
-  if (id_state_.compare_exchange_strong(asked, kLost)) {
+  State asked = State::Asked;
+  if (state.compare_exchange_strong(asked, State::Lost)) {
     log::error("{}: no answer to GET_ID", device_.name());
     return fail(Errc::Timeout);
   }
-  if (id_state_.load() == kFailed) {
+  if (state.load() == State::Failed) {
     return fail(Errc::Io);
   }
-  const u8 status = slot(depth_).status;
+  const u8 status = queue.id_status();
   BlockDriver::DiskId id;
-  std::memcpy(id.bytes.data(), id_bytes().data(), id.bytes.size());
-  id_state_.store(kIdle);
+  std::memcpy(id.bytes.data(), queue.id_bytes().data(), id.bytes.size());
+  state.store(State::Idle);
   if (status != block::kStatusOk) {
     return fail(status == block::kStatusUnsupported ? Errc::NotSupported : Errc::Io);
   }

@@ -20,7 +20,7 @@ Device::Device(std::string_view name, dev::Device* parent, Transport& transport)
                    this) {}
 
 Device::~Device() {
-  cancel_work();
+  cancel_and_wait(config_work_);
 }
 
 Driver& Device::virtio_driver() const {
@@ -67,25 +67,20 @@ Result<void> Device::accept_features() {
 }
 
 void Device::ready() {
-  if (!live_) {
-    live_ = true;  // first: an interrupt may come at once
+  if (!live()) {
+    live_.store(1, std::memory_order_release);  // first: an interrupt may come at once
     add_status(status::kDriverOk);
   }
 }
 
 Result<void> Device::reset() {
-  live_ = false;
+  live_.store(0, std::memory_order_release);
   deaf_ = true;
   TRY(transport_.reset());
   deaf_ = false;
   holds_memory_ = false;
   status_ = 0;
   return {};
-}
-
-void Device::cancel_work() {
-  const LockGuard guard(port::this_hart().work_lock);
-  config_work_.unlink();
 }
 
 // --- Device: queues ------------------------------------------------------------------------------
@@ -109,10 +104,10 @@ Result<Virtqueue*> Device::create_queue(u32 index, u32 wanted, QueueHandler hand
 
 // The end of a binding: whatever the driver left is stopped, and its queues go.
 void Device::stop() {
-  if ((live_ || holds_memory_) && !deaf_) {
+  if ((live() || holds_memory_) && !deaf_) {
     (void)reset();
   }
-  cancel_work();
+  cancel_and_wait(config_work_);
   for (u32 i = 0; i < queue_count_; ++i) {
     if (holds_memory_) {
       log::error("{}: the memory of queue {} is never freed: the device may still use it", name(),
@@ -145,7 +140,7 @@ void Device::handle_interrupt() {
     // Before the rings are looked at, so that what is used meanwhile interrupts again.
     transport_.acknowledge_interrupt(cause);
   }
-  if (!live_) {
+  if (!live()) {
     return;
   }
   if ((cause & kInterruptUsed) != 0) {
@@ -164,7 +159,7 @@ void Device::break_down() {
 }
 
 void Device::serve_config_interrupt() {
-  if (!live_) {
+  if (!live()) {
     return;
   }
   const u32 now = transport_.status();

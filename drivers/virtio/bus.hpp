@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -56,7 +57,7 @@ class Device final : public dev::Device {
   // happens the second time.
   void ready();
   // May interrupts be handled and buffers be added?
-  bool live() const { return live_; }
+  bool live() const { return live_.load(std::memory_order_relaxed) != 0; }
 
   // Stops the device: no interrupt is handled from now on, and once it is Ok the device touches no
   // memory. Timeout: it does not reset; then what was lent to it is abandoned, never freed.
@@ -87,13 +88,12 @@ class Device final : public dev::Device {
   void give_up();
   void stop();
   void serve_config_interrupt();
-  void cancel_work();
 
   Transport& transport_;
   u64 offered_ = 0;
   u64 features_ = 0;
   u32 status_ = 0;             // the bits that were set since the last reset
-  bool live_ = false;          // between ready() and reset()
+  std::atomic<u32> live_{0};   // between ready() and reset()
   bool holds_memory_ = false;  // a queue was set up since the last reset
   bool deaf_ = false;          // the last reset did not succeed
   bool breaking_ = false;
@@ -131,6 +131,8 @@ class Driver : public dev::Driver {
   // The device broke and was reset (if it could be: Device::holds_memory): what is in flight never
   // comes back. Work.
   virtual void failed(Device&) {}
+  // The machine is about to be switched off: no more I/O. The bus resets the device.
+  virtual void shutdown(Device&) {}
   // Before and after a sleep of the machine.
   virtual Result<void> freeze(Device&) { return fail(Errc::NotSupported); }
   virtual Result<void> restore(Device&) { return fail(Errc::NotSupported); }
@@ -138,6 +140,7 @@ class Driver : public dev::Driver {
   // What the device model calls; only devices of the virtio bus get here.
   Result<void> probe(dev::Device& device) final { return probe(static_cast<Device&>(device)); }
   void remove(dev::Device& device) final { remove(static_cast<Device&>(device)); }
+  void shutdown(dev::Device& device) final { shutdown(static_cast<Device&>(device)); }
   Result<void> suspend(dev::Device& device) final { return freeze(static_cast<Device&>(device)); }
   Result<void> resume(dev::Device& device) final { return restore(static_cast<Device&>(device)); }
 };

@@ -149,6 +149,7 @@ inline constexpr u64 kReadOnly = feature::bit(5);
 inline constexpr u64 kBlkSize = feature::bit(6);
 inline constexpr u64 kFlush = feature::bit(9);
 inline constexpr u64 kConfigWce = feature::bit(11);
+inline constexpr u64 kMultiQueue = feature::bit(12);
 
 // The configuration space, 5.2.4, as far as it is used.
 struct Config {
@@ -164,10 +165,12 @@ struct Config {
   le16 min_io_size;
   le32 opt_io_size;
   u8 writeback;
-  u8 unused[3];
+  u8 unused;
+  le16 num_queues;
 };
 static_assert(offsetof(Config, size_max) == 8 && offsetof(Config, seg_max) == 12 &&
-              offsetof(Config, blk_size) == 20 && offsetof(Config, writeback) == 32);
+              offsetof(Config, blk_size) == 20 && offsetof(Config, writeback) == 32 &&
+              offsetof(Config, num_queues) == 34);
 
 inline constexpr u32 kTypeIn = 0;
 inline constexpr u32 kTypeOut = 1;

@@ -76,7 +76,7 @@ Result<std::unique_ptr<SplitQueue>> SplitQueue::create(Transport& transport, u32
   const Layout layout = Layout::of(size, alignment);
   DmaBuffer memory =
       TRY(DmaBuffer::allocate(layout.bytes, std::max<usize>(alignment, 16), transport.dma_mask()));
-  std::unique_ptr<Shadow[]> shadow(new (std::nothrow) Shadow[size]{});
+  std::unique_ptr<ChainShadow[]> shadow(new (std::nothrow) ChainShadow[size]{});
   if (shadow == nullptr) {
     return fail(Errc::NoMemory);
   }
@@ -89,7 +89,8 @@ Result<std::unique_ptr<SplitQueue>> SplitQueue::create(Transport& transport, u32
 }
 
 SplitQueue::SplitQueue(Transport& transport, u32 index, u32 size, Options options,
-                       std::string_view name, DmaBuffer memory, std::unique_ptr<Shadow[]> shadow)
+                       std::string_view name, DmaBuffer memory,
+                       std::unique_ptr<ChainShadow[]> shadow)
     : Virtqueue(transport, index, size),
       options_(options),
       mask_(static_cast<u16>(size - 1)),
@@ -138,7 +139,7 @@ bool SplitQueue::add(std::span<const dma::Mapping> pieces, u32 token) {
   const u16 count = static_cast<u16>(pieces.size());
   free_head_ = here;
   free_count_ = static_cast<u16>(free_count_ - count);
-  Shadow& shadow = shadow_[head];
+  ChainShadow& shadow = shadow_[head];
   shadow.token = static_cast<u16>(token);
   shadow.last = last;
   make_available(head, count, writable_bytes);
@@ -159,9 +160,8 @@ void SplitQueue::prepare_table(u32 token, const Table& table, const dma::Mapping
   table_end_bytes_ = last.bytes;
 }
 
-void SplitQueue::add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) {
-  const usize head = token;
-  SLUICE_ASSERT(head <= mask_ && shadow_[head].count == 0);
+void SplitQueue::add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle) {
+  SLUICE_ASSERT(token <= mask_ && shadow_[token].count == 0);
   auto* const descriptors = reinterpret_cast<Descriptor*>(table);
   u32 writable_bytes = table_end_bytes_;
   usize at = kMiddleInTable;
@@ -174,18 +174,47 @@ void SplitQueue::add_table(u32 token, std::byte* table, std::span<const dma::Map
   const usize pieces = kMiddleInTable + middle.size();
   descriptors[0].next = middle.empty() ? kLastInTable : kMiddleInTable;
   descriptors[middle.empty() ? 0 : pieces - 1].next = kLastInTable;
-  descriptors_[head].len = static_cast<u32>(pieces * sizeof(Descriptor));
-  make_available(head, 1, writable_bytes);
+  descriptors_[token].len = static_cast<u32>(pieces * sizeof(Descriptor));
+  make_available(token, 1, writable_bytes);
+}
+
+TableBatch::TableBatch(Virtqueue& queue)
+    : queue_(static_cast<SplitQueue&>(queue)),
+      descriptors_(queue_.descriptors_),
+      shadows_(queue_.shadow_.get()),
+      available_ring_(queue_.available_ring_),
+      mask_(queue_.mask_),
+      table_end_bytes_(queue_.table_end_bytes_),
+      added_(queue_.added_.load(std::memory_order_relaxed)) {}
+
+TableBatch::~TableBatch() {
+  port::store_relaxed(queue_.added_, added_);
+}
+
+void TableBatch::add(usize token, std::byte* table, BusAddr bus, u32 bytes,
+                     dma::Direction direction) {
+  SLUICE_ASSERT(token <= mask_ && shadows_[token].count == 0);
+  auto* const descriptors = reinterpret_cast<Descriptor*>(table);
+  const dma::Mapping piece{bus, nullptr, bytes, direction};
+  describe(descriptors[kMiddleInTable], piece, Descriptor::kNext, kLastInTable);
+  descriptors[0].next = kMiddleInTable;
+  descriptors_[token].len = (kMiddleInTable + 1) * sizeof(Descriptor);
+  ChainShadow& shadow = shadows_[token];
+  shadow.writable_bytes = table_end_bytes_ + writable_part(piece);
+  shadow.position = added_;
+  shadow.count = 1;
+  available_ring_[added_ & mask_] = static_cast<u16>(token);
+  ++added_;
 }
 
 inline void SplitQueue::make_available(usize head, u16 count, u32 writable_bytes) {
   const u32 position = added_.load(std::memory_order_relaxed);
-  Shadow& shadow = shadow_[head];
+  ChainShadow& shadow = shadow_[head];
   shadow.writable_bytes = writable_bytes;
   shadow.position = position;
   shadow.count = count;
   available_ring_[usize{position} & mask_] = static_cast<u16>(head);
-  added_.store(position + 1, std::memory_order_relaxed);
+  port::store_relaxed(added_, position + 1);
 }
 
 bool SplitQueue::publish() {
@@ -195,7 +224,7 @@ bool SplitQueue::publish() {
     return false;
   }
   const u16 index = static_cast<u16>(added);
-  published_.store(added, std::memory_order_release);
+  port::store_release(published_, added);
   order_before_publish();
   write_shared(available_->idx, index);
   order_before_recheck();
@@ -210,89 +239,140 @@ bool SplitQueue::publish() {
 
 // --- Buffers in, 2.7.14 --------------------------------------------------------------------------
 
+bool SplitQueue::has_used() const {
+  return read_shared(used_->idx) != static_cast<u16>(last_used_.load(std::memory_order_relaxed));
+}
+
 u32 SplitQueue::take_used(std::span<Used> used) {
-  const u16 index = read_shared(used_->idx);
-  const u16 waiting = static_cast<u16>(index - last_used_);
-  if (waiting == 0 || broken()) {
-    return 0;
-  }
-  if (waiting > in_flight()) [[unlikely]] {
-    mark_broken();
-    log::error(
-        "{}: queue {} is broken: the used index is {}, {} beyond what was taken, with {} in flight",
-        name_, Virtqueue::index(), index, waiting, in_flight());
-    return 0;
-  }
-  order_after_index();
-  const u32 count = std::min<u32>(waiting, static_cast<u32>(used.size()));
-  for (Used& out : used.first(count)) {
-    const UsedElement& element = used_ring_[usize{last_used_} & mask_];
-    out = {read_shared(element.id), read_shared(element.len)};
-    if (!take_one(out)) [[unlikely]] {
-      return static_cast<u32>(&out - used.data());
-    }
-    ++last_used_;
+  UsedCursor cursor(*this);
+  u32 count = 0;
+  while (count < used.size() && cursor.next(used[count])) {
+    ++count;
   }
   return count;
 }
 
-// `element` as the device wrote it, and then with the buffer's token.
-inline bool SplitQueue::take_one(Used& element) {
-  const usize id = element.token;
-  if (id > mask_) [[unlikely]] {
-    return report_element(element, "is beyond the ring");
+UsedCursor::UsedCursor(Virtqueue& queue)
+    : queue_(static_cast<SplitQueue&>(queue)),
+      ring_(queue_.used_ring_),
+      shadows_(queue_.shadow_.get()),
+      mask_(queue_.mask_),
+      tables_(queue_.tables_),
+      waiting_(queue_.count_used()),
+      taken_(queue_.last_used_.load(std::memory_order_relaxed)) {
+  // Of what was added, the device has not seen the last `hidden` behind the first `published`.
+  published_ = queue_.published_.load(std::memory_order_relaxed);
+  hidden_ = queue_.added_.load(std::memory_order_relaxed) - published_;
+}
+
+UsedCursor::~UsedCursor() {
+  port::store_relaxed(queue_.last_used_, taken_);
+}
+
+bool UsedCursor::next(Used& used) {
+  if (waiting_ == 0) {
+    return false;
   }
-  Shadow& shadow = shadow_[id];
-  const u32 published = published_.load(std::memory_order_relaxed);
-  const u32 hidden = added_.load(std::memory_order_relaxed) - published;
-  if (shadow.count == 0 || shadow.position - published < hidden) [[unlikely]] {
-    return report_element(element, "starts no buffer in flight");
-  }
-  if (element.bytes > shadow.writable_bytes) [[unlikely]] {
-    if (options_.check_length) {
-      return report_element(element, "starts a buffer of less to write");
+  --waiting_;
+  const UsedElement& element = ring_[taken_ & mask_];
+  const usize id = read_shared(element.id);
+  used.bytes = read_shared(element.len);
+  ChainShadow& shadow = shadows_[id & mask_];
+  used.token = shadow.token;
+  if (id > mask_ || shadow.count == 0 || shadow.position - published_ < hidden_ ||
+      used.bytes > shadow.writable_bytes) [[unlikely]] {
+    if (!queue_.accept_odd(static_cast<u32>(id), shadow, used)) {
+      waiting_ = 0;
+      return false;
     }
-    element.bytes = shadow.writable_bytes;
   }
-  element.token = shadow.token;
   if (!tables_) {
-    // The chain goes in front of the free ones.
-    shadow_[shadow.last].next = free_head_;
-    free_head_ = static_cast<u16>(id);
-    free_count_ = static_cast<u16>(free_count_ + shadow.count);
+    queue_.free_chain(static_cast<u16>(id), shadow);
   }
   shadow.count = 0;
+  ++taken_;
   return true;
 }
 
-[[gnu::cold]] bool SplitQueue::report_element(const Used& element, const char* complaint) {
+// How many elements the device says are there to take; 0 where that cannot be.
+u32 SplitQueue::count_used() {
+  const u16 index = read_shared(used_->idx);
+  const u16 waiting = static_cast<u16>(index - last_used_.load(std::memory_order_relaxed));
+  if (waiting == 0 || broken()) {
+    return 0;
+  }
+  if (waiting > in_flight()) [[unlikely]] {
+    report_index(index, waiting);
+    return 0;
+  }
+  order_after_index();
+  return waiting;
+}
+
+[[gnu::cold, gnu::noinline]] void SplitQueue::report_index(u16 used_index, u16 waiting) {
+  mark_broken();
+  log::error(
+      "{}: queue {} is broken: the used index is {}, {} beyond what was taken, with {} in flight",
+      name_, index(), used_index, waiting, in_flight());
+}
+
+// The chain goes in front of the free ones.
+[[gnu::noinline]] void SplitQueue::free_chain(u16 head, const ChainShadow& shadow) {
+  shadow_[shadow.last].next = free_head_;
+  free_head_ = head;
+  free_count_ = static_cast<u16>(free_count_ + shadow.count);
+}
+
+// A used element that is not as it should be. True: only as legacy devices are known to be.
+[[gnu::cold, gnu::noinline]] bool SplitQueue::accept_odd(u32 id, const ChainShadow& shadow,
+                                                         Used& out) {
+  const u32 published = published_.load(std::memory_order_relaxed);
+  const u32 hidden = added_.load(std::memory_order_relaxed) - published;
+  if (id > mask_) {
+    return report_element(id, out.bytes, "is beyond the ring");
+  }
+  if (shadow.count == 0 || shadow.position - published < hidden) {
+    return report_element(id, out.bytes, "starts no buffer in flight");
+  }
+  if (options_.check_length) {
+    return report_element(id, out.bytes, "starts a buffer of less to write");
+  }
+  out.bytes = shadow.writable_bytes;
+  return true;
+}
+
+[[gnu::cold, gnu::noinline]] bool SplitQueue::report_element(u32 id, u32 bytes,
+                                                             const char* complaint) {
   mark_broken();
   log::error("{}: queue {} is broken: a used element tells of {} bytes in descriptor {}, which {}",
-             name_, index(), element.bytes, element.token, complaint);
+             name_, index(), bytes, id, complaint);
   return false;
 }
 
 // --- Interrupts, 2.7.7 ---------------------------------------------------------------------------
 
 void SplitQueue::disable_interrupts() {
-  // With EVENT_IDX the event lies behind the used index from the moment the interrupt came: nothing
-  // more to say.
-  if (!options_.event_idx) {
+  if (options_.event_idx) {
+    // The place that the used index reaches last.
+    const u32 taken = last_used_.load(std::memory_order_relaxed);
+    write_shared(available_ring_[size()], static_cast<u16>(taken - 1));
+  } else {
     write_shared(available_->flags, RingHeader::kNoInterrupt);
   }
 }
 
 bool SplitQueue::enable_interrupts(u32 skip) {
+  const u32 taken = last_used_.load(std::memory_order_relaxed);
   if (options_.event_idx) {
     const u32 waited_for = in_flight();
     skip = waited_for == 0 ? 0 : std::min(skip, waited_for - 1);
-    write_shared(available_ring_[size()], static_cast<u16>(last_used_ + skip));
+    write_shared(available_ring_[size()], static_cast<u16>(taken + skip));
   } else {
     skip = 0;
     write_shared(available_->flags, u16{0});
   }
   order_before_recheck();
-  return static_cast<u16>(read_shared(used_->idx) - last_used_) <= skip;
+  return static_cast<u16>(read_shared(used_->idx) - taken) <= skip;
 }
 
 }  // namespace sluice::virtio

@@ -14,6 +14,16 @@
 
 namespace sluice::virtio {
 
+// Of each descriptor of the ring. The first of a chain speaks for the chain.
+struct alignas(16) ChainShadow {
+  u32 writable_bytes;  // lent to the device to write
+  u16 token;
+  u16 count;     // of the chain; 0: not the first of one that is in flight
+  u32 position;  // of the chain among all that were ever added
+  u16 next;      // in the chain, or in the list of free descriptors
+  u16 last;      // of the chain
+};
+
 class SplitQueue final : public Virtqueue {
  public:
   struct Options {
@@ -31,34 +41,34 @@ class SplitQueue final : public Virtqueue {
   // Where it is, for Transport::set_up_queue.
   QueuePlace place() const;
 
-  bool add(std::span<const dma::Mapping> pieces, u32 token) override;
+  // What Virtqueue promises.
+  bool add(std::span<const dma::Mapping> pieces, u32 token);
   void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
-                     const dma::Mapping& last) override;
-  void add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) override;
-  bool publish() override;
-  u32 take_used(std::span<Used> used) override;
-  u32 in_flight() const override { return published_.load(std::memory_order_acquire) - last_used_; }
-  u32 free_descriptors() const override { return free_count_; }
-  void disable_interrupts() override;
-  bool enable_interrupts(u32 skip) override;
-  void abandon() override { virtio::abandon(std::move(memory_)); }
+                     const dma::Mapping& last);
+  void add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle);
+  bool publish();
+  u32 take_used(std::span<Used> used);
+  bool has_used() const;
+  u32 in_flight() const {
+    return published_.load(std::memory_order_acquire) - last_used_.load(std::memory_order_relaxed);
+  }
+  u32 free_descriptors() const { return free_count_; }
+  void disable_interrupts();
+  bool enable_interrupts(u32 skip);
+  void abandon() { virtio::abandon(std::move(memory_)); }
 
  private:
-  // Of each descriptor of the ring. The first of a chain speaks for the chain.
-  struct alignas(16) Shadow {
-    u32 writable_bytes;  // lent to the device to write
-    u32 position;        // of the chain among all that were ever added
-    u16 token;
-    u16 next;   // in the chain, or in the list of free descriptors
-    u16 last;   // of the chain
-    u16 count;  // of the chain; 0: not the first of one that is in flight
-  };
+  friend class TableBatch;
+  friend class UsedCursor;
 
   SplitQueue(Transport& transport, u32 index, u32 size, Options options, std::string_view name,
-             DmaBuffer memory, std::unique_ptr<Shadow[]> shadow);
+             DmaBuffer memory, std::unique_ptr<ChainShadow[]> shadow);
   void make_available(usize head, u16 count, u32 writable_bytes);
-  bool take_one(Used& element);
-  bool report_element(const Used& element, const char* complaint);
+  u32 count_used();
+  void report_index(u16 used_index, u16 waiting);
+  void free_chain(u16 head, const ChainShadow& shadow);
+  bool accept_odd(u32 id, const ChainShadow& shadow, Used& out);
+  bool report_element(u32 id, u32 bytes, const char* complaint);
 
   Options options_;
   bool tables_ = false;      // used with tables: descriptor n is token n's for ever
@@ -68,14 +78,14 @@ class SplitQueue final : public Virtqueue {
   u16 free_count_;
   std::atomic<u32> added_{0};      // chains, of which the next publish() shows the last
   std::atomic<u32> published_{0};  // chains that the device sees: its index is the lower half
-  u32 last_used_ = 0;              // elements that were taken
+  std::atomic<u32> last_used_{0};  // elements that were taken
   split::Descriptor* descriptors_;
   split::RingHeader* available_;
   le16* available_ring_;  // followed by used_event
   split::RingHeader* used_;
   split::UsedElement* used_ring_;
   le16* avail_event_;
-  std::unique_ptr<Shadow[]> shadow_;
+  std::unique_ptr<ChainShadow[]> shadow_;
   DmaBuffer memory_;
   std::string_view name_;
 };

@@ -7,6 +7,9 @@
 // where it says so; later take_used(), and enable_interrupts() before going away, which says
 // whether something came in between.
 //
+// The calls go to the layout's own functions without a virtual table, so that on the path of every
+// I/O they are inlined where they are made.
+//
 // No call locks. Whoever adds and publishes does so from one place at a time, and so does whoever
 // takes and enables; the two may be different harts where the queue is used with tables, and must
 // exclude each other otherwise.
@@ -18,6 +21,9 @@
 #include <sluice/kernel/dma.hpp>
 
 namespace sluice::virtio {
+
+class SplitQueue;
+struct ChainShadow;
 
 // A buffer that came back.
 struct Used {
@@ -52,39 +58,41 @@ class Virtqueue {
 
   // Adds a buffer of pieces, those that the device reads before those that it writes. `token` comes
   // back with it. False: too few descriptors are free, and nothing has changed.
-  [[nodiscard]] virtual bool add(std::span<const dma::Mapping> pieces, u32 token) = 0;
+  [[nodiscard]] bool add(std::span<const dma::Mapping> pieces, u32 token);
 
   // Where indirect descriptors were negotiated, a queue may be used with tables instead of add():
   // each token below size() has a table and a place in the ring of its own, both described here
   // once. The device reads the first piece and writes the last, which is of the same length in all
   // tables of a queue.
-  virtual void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
-                             const dma::Mapping& last) = 0;
+  void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
+                     const dma::Mapping& last);
   // Adds the buffer of `token`: its table's first piece, `middle`, and the last. `table` is the
   // table's memory, the queue's until the buffer comes back; that the token is in no buffer now is
   // an assertion.
-  virtual void add_table(u32 token, std::byte* table, std::span<const dma::Mapping> middle) = 0;
-
+  void add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle);
   // Shows the device what was added. True: it wants to be notified.
-  [[nodiscard]] virtual bool publish() = 0;
+  [[nodiscard]] bool publish();
   void notify() { transport_.notify(index_); }
 
   // Takes back what the device is done with, as much as `used` holds; how many that were.
-  virtual u32 take_used(std::span<Used> used) = 0;
+  u32 take_used(std::span<Used> used);
+  // Would take_used() take something?
+  bool has_used() const;
   // Published and not taken back yet.
-  virtual u32 in_flight() const = 0;
+  u32 in_flight() const;
   // Descriptors that the next add() can use.
-  virtual u32 free_descriptors() const = 0;
+  u32 free_descriptors() const;
 
-  // No interrupts for used buffers, as far as the device cares for the hint.
-  virtual void disable_interrupts() = 0;
+  // No interrupts for used buffers until enable_interrupts(), as far as the device cares for the
+  // hint. One that was asked for with EVENT_IDX and came is not asked for again anyhow.
+  void disable_interrupts();
   // An interrupt, please, once `skip` more buffers than the next one are used; of those in flight
   // now, the last always interrupts. Without EVENT_IDX `skip` counts as 0. False: that many are
   // used already, so that the interrupt may not come: take them, and ask again.
-  [[nodiscard]] virtual bool enable_interrupts(u32 skip) = 0;
+  [[nodiscard]] bool enable_interrupts(u32 skip);
 
   // The device could not be reset: its memory is never given back.
-  virtual void abandon() = 0;
+  void abandon();
 
  protected:
   Virtqueue(Transport& transport, u32 index, u32 size)
@@ -92,10 +100,57 @@ class Virtqueue {
   void mark_broken() { broken_ = true; }
 
  private:
+  SplitQueue& split();
+  const SplitQueue& split() const;
+
   Transport& transport_;
   u32 index_;
   u32 size_;
   bool broken_ = false;
+};
+
+// Adds buffers with one piece in the middle of their tables, as most have, many in a row: what the
+// queue knows of itself is at hand in between. One at a time per queue, and no other call of it
+// while it lives.
+class TableBatch {
+ public:
+  explicit TableBatch(Virtqueue& queue);
+  TableBatch(const TableBatch&) = delete;
+  TableBatch& operator=(const TableBatch&) = delete;
+  ~TableBatch();
+  // As Virtqueue::add_table().
+  void add(usize token, std::byte* table, BusAddr bus, u32 bytes, dma::Direction direction);
+
+ private:
+  SplitQueue& queue_;
+  split::Descriptor* const descriptors_;
+  ChainShadow* const shadows_;
+  le16* const available_ring_;
+  const usize mask_;
+  const u32 table_end_bytes_;
+  u32 added_;
+};
+
+// Takes used buffers one by one; the same rules.
+class UsedCursor {
+ public:
+  explicit UsedCursor(Virtqueue& queue);
+  UsedCursor(const UsedCursor&) = delete;
+  UsedCursor& operator=(const UsedCursor&) = delete;
+  ~UsedCursor();
+  // False: there are no more.
+  bool next(Used& used);
+
+ private:
+  SplitQueue& queue_;
+  const split::UsedElement* const ring_;
+  ChainShadow* const shadows_;
+  const usize mask_;
+  const bool tables_;
+  u32 waiting_;
+  u32 taken_;
+  u32 published_ = 0;
+  u32 hidden_ = 0;
 };
 
 // Memory that a device may still write to, whatever becomes of its owner.

@@ -15,6 +15,7 @@ struct Hart;
 namespace port {
 
 void set_timer(u64 ticks);
+void wake(Hart& hart);
 
 Result<MmioRegion*> map_device(PhysAddr base, u64 bytes);
 void unmap_device(MmioRegion* region);

@@ -1,6 +1,8 @@
 // A program that does one thing to the machine, named by its first word, so that a test can see
 // what comes of it. Used by the boot tests (tests/qemu). Status 0: it went well; 1: it did not; a
 // panic ends with 101 by itself.
+#include "harts_cases.hpp"
+
 #include <array>
 #include <atomic>
 #include <memory>
@@ -162,6 +164,14 @@ constexpr Case kCases[] = {
     {"heap", exhaust_heap},
     {"new", out_of_memory},
     {"record", interrupted_record},
+    {"harts", every_hart_runs},
+    {"harts-timers", every_hart_has_a_timer},
+    {"harts-interrupt", interrupt_on_every_hart},
+    {"harts-print", all_harts_print},
+    {"harts-exit", end_while_others_print},
+    {"harts-panic", panic_on_another_hart},
+    {"harts-panics", panic_on_all_harts},
+    {"harts-hang", hang_on_all_harts},
 };
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 For FAT12, FAT16 and FAT32 each: NAME.img, the same files as a folder (NAME.tree), and what the host's cksum says about
 them (NAME.cksum). Besides: small.img (16 MiB, FAT16), partitioned.img, nothing.img (zeroes), broken.img (a file with
-known sectors).
+known sectors), and the disks of partitioned.py.
 """
 
 import os
@@ -16,6 +16,8 @@ import payload
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", "tools"))
 from guest import fat_image  # noqa: E402
+
+import partitioned  # noqa: E402
 
 MIB = 1 << 20
 BIG_BYTES = 100 * MIB
@@ -146,6 +148,7 @@ def make_all(folder):
         make_disk(folder, name, bits, sectors, mib)
     make_small(folder)
     make_partitioned(folder)
+    partitioned.make_all(folder)
     make_broken(folder)
     with open(os.path.join(folder, "nothing.img"), "wb") as file:
         file.truncate(4 * MIB)
@@ -153,7 +156,7 @@ def make_all(folder):
 
 def main(folder):
     done = os.path.join(folder, "done")
-    sources = [__file__, payload.__file__, fat_image.__file__]
+    sources = [__file__, payload.__file__, partitioned.__file__, fat_image.__file__]
     if os.path.exists(done) and os.path.getmtime(done) > max(map(os.path.getmtime, sources)):
         return
     shutil.rmtree(folder, ignore_errors=True)

@@ -77,7 +77,8 @@ std::uint64_t BlockDevice::features() const {
          offer(options_.seg_max.has_value(), kBlkSegMax) |
          offer(options_.size_max.has_value(), kBlkSizeMax) |
          offer(options_.flush || options_.config_wce, kBlkFlush) |  // 5.2.5.2
-         offer(options_.config_wce, kBlkConfigWce) | offer(options_.queues > 1, kBlkMultiQueue);
+         offer(options_.config_wce, kBlkConfigWce) |
+         offer(options_.queues > 1 || options_.num_queues, kBlkMultiQueue);
 }
 
 const std::vector<ConfigField>& BlockDevice::config_fields() const {
@@ -99,7 +100,7 @@ std::uint64_t BlockDevice::config_value(const ConfigField& field) const {
     case 32:
       return writeback_ ? 1 : 0;
     case 34:
-      return options_.queues;
+      return options_.num_queues.value_or(options_.queues);
     default:
       return 0;
   }

@@ -1,8 +1,10 @@
 // How a test controls the host's port: the machine that the code under test believes to run on.
-// A test makes one World; the hart, the clock, the registers and the DMA arena are its own and are
-// checked for leaks when it ends.
+// A test makes one World; the harts, the clock, the registers and the DMA arena are its own and are
+// checked for leaks when it ends. All harts run in the test's thread, one after the other: hart 0
+// is the test itself, the others run in run_as(), and whenever a hart is idle.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -65,33 +67,53 @@ class FakeController final : public irq::Controller {
   static constexpr u32 kSources = 64;
   explicit FakeController(u32 phandle);
   ~FakeController() override;
-  void enable(u32 source) override { enabled_[source] = true; }
-  void disable(u32 source) override { enabled_[source] = false; }
-  void handle_pending() override;
+  bool reaches(const Hart& hart) const override { return (reached >> hart.index & 1) != 0; }
+  void enable(u32 source, Hart& hart) override { enabled_at_[source] = &hart; }
+  void disable(u32 source, Hart&) override { enabled_at_[source] = nullptr; }
+  void enable(u32 source) { enable(source, sluice::hart(0)); }
   // Makes `source` pending; delivered by World::deliver().
   void raise(u32 source) { pending_[source] = true; }
   void lower(u32 source) { pending_[source] = false; }
-  bool deliverable() const;
-  bool enabled(u32 source) const { return enabled_[source]; }
+  // Is there an interrupt for that hart?
+  bool deliverable(const Hart& hart) const;
+  bool deliverable() const;  // for any
+  bool enabled(u32 source) const { return enabled_at_[source] != nullptr; }
+  const Hart* enabled_at(u32 source) const { return enabled_at_[source]; }
+  u32 reached = ~u32{0};  // a bit for each hart
 
  private:
+  static void serve(Controller* controller);
   std::array<irq::Action, kSources> actions_{};
-  std::array<bool, kSources> enabled_{};
+  std::array<Hart*, kSources> enabled_at_{};
   std::array<bool, kSources> pending_{};
 };
 
 class World {
+ private:
+  enum class Where : u8 { Away, Running, Idle };
+  struct State {
+    Where where = Where::Away;
+    bool irqs_on = true;
+    bool woken = false;
+    u64 timer_ticks = ~u64{0};
+  };
+  std::array<State, kMaxHarts> states_;
+
  public:
-  World();
+  explicit World(u32 harts = 1);
   ~World() noexcept(false);  // throws where DMA memory or mappings are left over
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
   static World& current();
 
-  Hart hart;
+  Hart hart;  // the one that booted; sluice::hart(index) gives them all
   Arena arena;
   FakeController controller{1};
-  u64 now_ticks = 1000;       // of 1 ns
-  u64 timer_ticks = ~u64{0};  // the deadline set by the kernel
-  bool irqs_on = true;
+  u64 now_ticks = 1000;                       // of 1 ns
+  u64& timer_ticks = states_[0].timer_ticks;  // the deadline set by hart 0
+  bool& irqs_on = states_[0].irqs_on;         // of hart 0
+  u64 ns_per_relax = 0;                       // what a turn of a spin loop takes
+  u32 wake_ups = 0;                           // interrupts that a hart sent to another
 
   // Called by idle(), in order, until one says that it did something (a device model's step); where
   // none did, the clock goes to the next timer; where there is no timer either, the test fails: it
@@ -101,17 +123,41 @@ class World {
   // Registers at a physical address; map_device gives them to whoever asks for that range.
   void add_registers(PhysAddr base, MmioRegion& region) { registers_[base.value()] = &region; }
 
-  // Delivers pending interrupts (external and timer) now, in irq context, if they are on.
+  // Calls `function` as the task of another hart.
+  void run_as(u32 index, const std::function<void()>& function);
+
+  // Delivers pending interrupts (external and timer) now, in irq context, on every hart where they
+  // are on.
   void deliver();
   // Moves the clock forward and delivers what is due.
   void advance_ns(u64 ns);
-  // Runs posted work and deliverable interrupts until nothing is left, as an idle hart would; time
-  // stands still.
+  // Runs posted work, jobs and deliverable interrupts of all harts until nothing is left, as idle
+  // harts would; time stands still.
   void settle();
+
+  // --- For the port ---
+  Hart& this_hart() { return *harts_[current_]; }
+  Hart& hart_at(u32 index) { return *harts_[index]; }
+  u32 hart_count() const { return hart_count_; }
+  State& mine() { return states_[current_]; }
+  bool interrupted(u32 index) const;  // is there an interrupt for it?
+  bool deliver_to(u32 index);
+  void wake(const Hart& to);
+  void relax();
+  void idle();
 
  private:
   friend Result<MmioRegion*> port::map_device(PhysAddr, u64);
+  class As;
+  bool step(u32 index);
+  bool step_others();
+
   std::map<u64, MmioRegion*> registers_;
+  u32 hart_count_;
+  u32 current_ = 0;
+  u32 relaxed_ = 0;  // calls of relax() since another hart had its turn
+  std::array<Hart*, kMaxHarts> harts_{};
+  std::array<std::unique_ptr<Hart>, kMaxHarts> others_;
 };
 
 }  // namespace sluice::test

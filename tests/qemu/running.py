@@ -158,6 +158,6 @@ def _small_machine():
     run("--mem", "8M", "--disk", image("broken.img"), "--", "cksum vda:/good.bin").expect(0, in_out=["5000 vda:/good.bin"])
 
 
-@case("a machine of four harts boots on one and parks the others")
+@case("a machine of four harts boots and reads")
 def _four_harts():
     run("--smp", "4", "--disk", image("broken.img"), "--", "cksum vda:/good.bin").expect(0, in_out=["5000 vda:/good.bin"])

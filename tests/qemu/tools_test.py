@@ -11,7 +11,7 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-from guest import disks, elf, fat_image, hart_report, memory_size, options  # noqa: E402
+from guest import bench, bench_runs, disks, elf, fat_image, hart_report, memory_size, options  # noqa: E402
 from guest.errors import CannotStart, UsageError  # noqa: E402
 from guest.records import Demultiplexer  # noqa: E402
 
@@ -54,7 +54,44 @@ class Records(unittest.TestCase):
         self.check(b"\x01x0003\x0210", b"", b"", b"", None)
 
 
+class Bench(unittest.TestCase):
+    JSON = '{"jobs": [{"read": {"iops": 1000.5, "lat_ns": {"mean": 2500.0}, "clat_ns": {"percentile": {"99.000000": 9000}}}%s}]}'
+
+    def test_the_counters_are_taken_where_the_guest_prints_them(self):
+        plain = bench_runs.result_of_json(self.JSON % "")
+        self.assertEqual(plain, bench_runs.Result(1000.5, 2.5, 9.0))
+        counted = bench_runs.result_of_json(
+            self.JSON % ', "sluice": {"notifies_per_1000": 31.25, "interrupts_per_1000": 30, "merges_per_1000": 0}'
+        )
+        self.assertEqual((counted.notifies, counted.interrupts, counted.merges), (31.25, 30, 0))
+
+    def test_what_is_no_result_is_an_error(self):
+        for text in ("", "[]", "{}", '{"jobs": []}', '{"jobs": [{"read": {}}]}', '{"jobs": [{"read": []}]}'):
+            with self.assertRaisesRegex(CannotStart, "no fio JSON"):
+                bench_runs.result_of_json(text)
+
+    def test_the_run_with_the_median_rate_counts_and_a_refused_job_is_tried_once(self):
+        results = [bench_runs.Result(iops, latency) for iops, latency in ((3, 30), (1, 10), (2, 20))]
+        refused = []
+        got = bench.measure({"a": iter(results).__next__, "b": lambda: refused.append(1)}, rounds=3)
+        self.assertEqual(got, {"a": results[2], "b": None})
+        self.assertEqual(len(refused), 1)
+
+    def test_a_row_is_compared_with_the_host_and_a_dash_stands_for_what_is_not_known(self):
+        results = {("host", 1): bench_runs.Result(2000, 500), ("ours", 1): bench_runs.Result(1000, 1000.04, 1500, 999.6, 1, 0)}
+        table = list(bench.lines(results))
+        self.assertEqual(table[3].split(), "qemu-img bench 2000 1.00 500.0 – – – –".split())
+        self.assertEqual(table[4].split(), "bare ring, interrupts – – – – – – –".split())
+        self.assertEqual(table[6].split(), "sluice, interrupts 1000 0.50 1000.0 1500.0 1000 1 0".split())
+        self.assertEqual({len(line) for line in table[2:] if line.startswith("  ")}, {len(table[1])})
+
+
 class Disks(unittest.TestCase):
+    def test_direct_is_for_images_that_are_written_for_good_or_not_at_all(self):
+        self.assertTrue(disks.parse("a.img,ro,direct").direct and disks.parse("a.img,direct,rw").direct)
+        with self.assertRaisesRegex(UsageError, "direct needs rw or ro"):
+            disks.parse("a.img,direct")
+
     def test_a_doubled_comma_is_one(self):
         disk = disks.parse("a,,b.img,rw,queue-size=4")
         self.assertEqual((disk.what, disk.writable, disk.device), ("a,b.img", True, [("queue-size", "4")]))

@@ -13,7 +13,7 @@ def _tool(*words):
     return subprocess.run(words, check=True, capture_output=True).stdout.decode()
 
 
-def _tree_of(words, harts=1):
+def tree_of(words, harts=1):
     """QEMU's tree for the machine that run.sh starts, as source."""
     with Scratch() as scratch:
         full = scratch.file("full.dtb")
@@ -22,7 +22,7 @@ def _tree_of(words, harts=1):
         return _tool("dtc", "-q", "-I", "dtb", "-O", "dts", full)
 
 
-def _blob(scratch, text):
+def blob(scratch, text):
     source, blob = scratch.file("changed.dts", text), scratch.file("changed.dtb")
     _tool("dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-o", blob, source)
     return blob
@@ -44,9 +44,15 @@ def _less(text, pattern):
     return "\n".join(kept)
 
 
+def disable_hart(text, hart):
+    """The tree with a hart that is not to be used."""
+    start = text.index(f"cpu@{hart:x} {{")
+    return text[:start] + text[start:].replace('status = "okay"', 'status = "disabled"', 1)
+
+
 def _boot_without(pattern, words, disk=True):
     with Scratch() as scratch:
-        tree = _blob(scratch, _less(_tree_of(words), pattern))
+        tree = blob(scratch, _less(tree_of(words), pattern))
         disk_words = ["--disk", image("broken.img")] if disk else []
         return run(*disk_words, "--qemu", f"-dtb '{tree}'", "--", words, timeout="20")
 
@@ -78,21 +84,19 @@ def _no_virtio():
 @case("a hart that is not number 0 boots, and its disk interrupts it")
 def _other_hart():
     # The firmware leaves a disabled hart alone, so that hart 1 starts.
-    text = _tree_of("ls vda:/; dmesg", harts=2)
-    hart_0 = text.index("cpu@0 {")
-    disabled = text[:hart_0] + text[hart_0:].replace('status = "okay"', 'status = "disabled"', 1)
+    disabled = disable_hart(tree_of("ls vda:/; dmesg", harts=2), 0)
     with Scratch() as scratch:
-        words = ["--smp", "2", "--disk", image("broken.img"), "--qemu", f"-dtb '{_blob(scratch, disabled)}'"]
+        words = ["--smp", "2", "--disk", image("broken.img"), "--qemu", f"-dtb '{blob(scratch, disabled)}'"]
         run(*words, "--", "ls vda:/; dmesg").expect(0, in_out=["good.bin", "context 3 for hart 1"])
 
 
 def _boot_with_registers(registers):
     """A machine whose first virtio slot claims to have its registers there."""
-    text = _tree_of("ls vda:/")
+    text = tree_of("ls vda:/")
     changed = text.replace("reg = <0x00 0x10008000 0x00 0x1000>", f"reg = <{registers}>")
     check(changed != text, "the tree has no slot at 0x10008000")
     with Scratch() as scratch:
-        words = ["--disk", image("broken.img"), "--qemu", f"-dtb '{_blob(scratch, changed)}'"]
+        words = ["--disk", image("broken.img"), "--qemu", f"-dtb '{blob(scratch, changed)}'"]
         return run(*words, "--", "ls vda:/; dmesg", timeout="20")
 
 
@@ -120,9 +124,9 @@ def _registers_in_memory():
 def _boot_with_reservations(ranges):
     """A machine whose tree reserves these ranges: (start, bytes)."""
     entries = "".join(f"/memreserve/ {start:#x} {size:#x};\n" for start, size in ranges)
-    changed = _tree_of("ls vda:/").replace("/dts-v1/;", "/dts-v1/;\n" + entries, 1)
+    changed = tree_of("ls vda:/").replace("/dts-v1/;", "/dts-v1/;\n" + entries, 1)
     with Scratch() as scratch:
-        words = ["--disk", image("broken.img"), "--qemu", f"-dtb '{_blob(scratch, changed)}'"]
+        words = ["--disk", image("broken.img"), "--qemu", f"-dtb '{blob(scratch, changed)}'"]
         return run(*words, "--", "cksum vda:/good.bin", timeout="20")
 
 

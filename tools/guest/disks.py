@@ -26,7 +26,7 @@ class Disk:
     writable: bool = False
     read_only: bool = False
     format: str = None
-    direct: bool = False  # cache=none and Linux' own asynchronous I/O: for bench
+    direct: bool = False  # cache=none and Linux' own asynchronous I/O: for measuring
     device: list = field(default_factory=list)  # (option, value) for virtio-blk
 
 
@@ -57,8 +57,10 @@ def parse(word):
             disk.writable = True
         elif option == "ro":
             disk.read_only = True
+        elif option == "direct":
+            disk.direct = True
         elif not equals or not name or not value:
-            raise UsageError(f"--disk {word}: '{option}' is neither rw, ro nor OPT=VAL")
+            raise UsageError(f"--disk {word}: '{option}' is neither rw, ro, direct nor OPT=VAL")
         elif name == "format":
             disk.format = value
         elif name in ("drive", "id"):
@@ -67,6 +69,8 @@ def parse(word):
             disk.device.append((name, value))
     if disk.writable and disk.read_only:
         raise UsageError(f"--disk {word}: rw and ro exclude each other")
+    if disk.direct and not (disk.writable or disk.read_only):
+        raise UsageError(f"--disk {word}: direct needs rw or ro (what vanishes is written through the page cache)")
     names = [name for name, _ in disk.device]
     if "logical_block_size" in names and "physical_block_size" not in names:
         disk.device.append(("physical_block_size", dict(disk.device)["logical_block_size"]))

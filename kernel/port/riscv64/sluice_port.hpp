@@ -3,9 +3,27 @@
 // virtual addresses equal physical ones.
 #pragma once
 
+#include <atomic>
+
 #include <sluice/kernel/port/functions.hpp>
 
 namespace sluice::port {
+
+// GCC 12 makes an exchange of every atomic store; an aligned store of a register is one.
+template <class T>
+inline void store_relaxed(std::atomic<T>& to, T value) {
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): T may be a pointer
+  static_assert(sizeof(to) == sizeof(T) && std::atomic<T>::is_always_lock_free);
+  *reinterpret_cast<volatile T*>(&to) = value;
+}
+template <class T>
+inline void store_release(std::atomic<T>& to, T value) {
+  asm volatile("fence rw, w" ::: "memory");
+  store_relaxed(to, value);
+}
+
+// Lending memory to a device leaves nothing to be taken back.
+inline constexpr bool kDmaUnmaps = false;
 
 inline void fence_rw_o() {
   asm volatile("fence rw, o" ::: "memory");
@@ -40,10 +58,10 @@ inline void relax() {
   asm volatile("nop");
 }
 
+// A register, not an object: reading it is no instruction.
+register Hart* hart_in_tp asm("tp");  // NOLINT(misc-definitions-in-headers)
 inline Hart& this_hart() {
-  Hart* hart;
-  asm("mv %0, tp" : "=r"(hart));
-  return *hart;
+  return *hart_in_tp;
 }
 
 inline u64 ticks() {
@@ -56,16 +74,13 @@ inline u64 ticks() {
 inline void idle() {
   asm volatile("wfi" ::: "memory");
 }
-inline void wake(Hart&) {}
 
 // Memory is identity-mapped and devices are coherent: a mapping is the address itself, if the
 // device can reach it.
-inline Result<BusAddr> dma_map(std::byte* data, u32 bytes, DmaDirection, u64 mask) {
-  const u64 start = reinterpret_cast<u64>(data);
-  if (start + bytes - 1 > mask) [[unlikely]] {
-    return fail(Errc::OutOfRange);
-  }
-  return BusAddr(start);
+inline bool dma_map(std::byte* data, u32 bytes, DmaDirection, u64 mask, BusAddr& bus, Errc& error) {
+  bus = BusAddr(reinterpret_cast<u64>(data));
+  error = Errc::OutOfRange;
+  return bus.value() + bytes - 1 <= mask;
 }
 inline void dma_unmap(BusAddr, std::byte*, u32, DmaDirection) {}
 

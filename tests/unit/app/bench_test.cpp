@@ -138,6 +138,7 @@ TEST_CASE("jobs that cannot be are refused") {
       {"bench --filename=vdb --offset=1m", 1, "bench: vdb: less than one --bs=4096 fits\n"},
       {"bench --filename=vdb --size=1k", 1, "bench: vdb: less than one --bs=4096 fits\n"},
       {"bench --filename=vdz", 1, "bench: vdz: no such disk; there are vda, vdb\n"},
+      {"bench --filename=vda:/x --hipri", 1, "bench: hipri: only for devices, not for files\n"},
       {"bench --filename=vda:/x --rw=write", 1,
        "bench: vda: files cannot be written, only devices\n"},
   };
@@ -146,8 +147,12 @@ TEST_CASE("jobs that cannot be are refused") {
     CHECK(machine.run(one.line) == one.status);
     CHECK(machine.error == one.error);
   }
-  CHECK(machine.run("bench --filename=vda --hipri") == 2);
-  CHECK(machine.error.starts_with("bench: not available in this version: --hipri\n"));
+  CHECK(machine.run("bench --filename=vda --ioscheduler=bfq") == 2);
+  CHECK(machine.error.starts_with("bench: no value that it can have: --ioscheduler=bfq\n"));
+  CHECK(machine.run("bench --filename=vda --numjobs=2") == 2);
+  CHECK(machine.error ==
+        "bench: --numjobs=2: each job needs a hart of its own, and there are 1; more come with "
+        "--smp\n");
 }
 
 TEST_CASE("bench reads a file through its volume") {

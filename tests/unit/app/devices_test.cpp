@@ -105,9 +105,9 @@ TEST_CASE("lsblk prints a line for each disk") {
   machine.add_disk("ram0", Bytes(1536));
   CHECK(machine.run("lsblk") == 0);
   CHECK(machine.out ==
-        "NAME         SIZE  BLOCK  RO   QUEUES SCHED  CACHE\n"
-        "vda            3M   4096 yes     1x64 none   write-back\n"
-        "ram0         1.5K    512  no     1x64 none   write-through\n");
+        "NAME           SIZE  BLOCK  RO   QUEUES SCHED       CACHE\n"
+        "vda              3M   4096 yes     1x64 none        write-back\n"
+        "ram0           1.5K    512  no     1x64 none        write-through\n");
 }
 
 TEST_CASE("dmesg prints times, levels and lines") {

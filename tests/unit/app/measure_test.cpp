@@ -114,6 +114,48 @@ TEST_CASE("a fio job line is understood") {
   CHECK(options->json);
 }
 
+TEST_CASE("the options of a job for several harts are understood") {
+  const auto options = parse({"--filename=vda", "--numjobs=4", "--offset_increment=1m", "--hipri",
+                              "--ioscheduler=kyber", "--iodepth_batch_submit=16",
+                              "--iodepth_batch_complete_min=8", "--verify=crc32c"});
+  REQUIRE(options);
+  CHECK(options->jobs == 4);
+  CHECK(options->offset_increment.of(1, 0) == 1048576);
+  CHECK(options->polled);
+  CHECK(options->scheduler == "kyber");
+  CHECK(options->batch_submit == 16);
+  CHECK(options->batch_complete_min == 8);
+  CHECK(options->verify);
+  CHECK(options->only_for_devices() == "numjobs");
+}
+
+TEST_CASE("several percentiles are those found one by one, and sums those of all values") {
+  const auto all = std::make_unique<Histogram>();
+  const auto some = std::make_unique<Histogram>();
+  u64 value = 1;
+  for (u64 i = 0; i < 5000; ++i) {
+    value = value * 6364136223846793005u + 1442695040888963407u;
+    const u64 ticks = (value >> 33) % (i % 10 == 0 ? 10'000'000 : 9'000);
+    all->add(ticks);
+    if (i % 3 == 0) {
+      some->add(ticks);
+    }
+  }
+  const std::array<u32, 5> parts = {1, 1000, 50000, 99000, 100000};
+  std::array<u64, 5> values{};
+  all->percentiles(parts, values);
+  for (usize i = 0; i < parts.size(); ++i) {
+    CHECK(values[i] == all->percentile(parts[i]));
+  }
+  CHECK(values[4] >= values[3]);
+  const u64 sum = all->sum() + some->sum();
+  const u64 maximum = all->maximum();
+  *all += *some;
+  CHECK(all->count() == 5000 + 1667);
+  CHECK(all->sum() == sum);
+  CHECK(all->maximum() == maximum);
+}
+
 TEST_CASE("defaults are those of fio") {
   const auto options = parse({"--filename=vda"});
   REQUIRE(options);
@@ -137,9 +179,14 @@ TEST_CASE("options that bench does not have are named") {
   const std::string_view disk = "--filename=vda";
   CHECK(complaint({disk, "--zonemode=zbd"}) == "unknown option: --zonemode");
   CHECK(complaint({disk, "-x"}) == "unknown option: -x");
-  CHECK(complaint({disk, "--numjobs=2"}) == "not available in this version: --numjobs");
-  CHECK(complaint({disk, "--hipri"}) == "not available in this version: --hipri");
-  CHECK(complaint({disk, "--verify=crc32c"}) == "not available in this version: --verify");
+  CHECK(complaint({disk, "--numjobs=0"}) == "no value that it can have: --numjobs=0");
+  CHECK(complaint({disk, "--hipri=2"}) == "no value that it can have: --hipri=2");
+  CHECK(complaint({disk, "--ioscheduler=bfq"}) == "no value that it can have: --ioscheduler=bfq");
+  CHECK(complaint({disk, "--verify=md5"}) == "no value that it can have: --verify=md5");
+  CHECK(complaint({disk, "--verify=crc32c", "--rw=trim"}) ==
+        "--rw=trim leaves nothing to check: --verify");
+  CHECK(complaint({disk, "--iodepth_batch_submit=0"}) ==
+        "no value that it can have: --iodepth_batch_submit=0");
   CHECK(complaint({disk, "--rw=rw"}) == "no value that it can have: --rw=rw");
   CHECK(complaint({disk, "--bs=100"}) == "no value that it can have: --bs=100");
   CHECK(complaint({disk, "--bs=0"}) == "no value that it can have: --bs=0");

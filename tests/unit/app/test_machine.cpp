@@ -5,17 +5,19 @@
 
 namespace sluice::test {
 
-MemoryDisk::MemoryDisk(std::string_view name, Bytes contents, blk::Disk::Options options)
+MemoryDisk::MemoryDisk(std::string_view name, Bytes contents, blk::Disk::Options options,
+                       const blk::TagSet::Shape& shape)
     : bytes(std::move(contents)) {
   options.sectors = bytes.size() / blk::kSectorBytes;
-  auto made = blk::TagSet::create<Payload>(*this, {.hw_queues = 1, .depth = 64, .merge = false});
+  auto made = blk::TagSet::create<Payload>(*this, shape);
   REQUIRE(made);
   tag_set_ = std::move(*made);
   disk_ = std::make_unique<blk::Disk>(*tag_set_, name, options);
   REQUIRE(disk_->add());
 }
 
-blk::QueueResult MemoryDisk::queue_rq(blk::HwQueue&, blk::Request& request, bool) {
+blk::QueueResult MemoryDisk::queue_rq(blk::HwQueue&, blk::Request& request, bool last) {
+  notifications_ += last ? 1 : 0;
   sectors.push_back(request.sector().value());
   if (!deferred) {
     finish(request);
@@ -35,6 +37,20 @@ bool MemoryDisk::complete_one() {
   waiting_.erase(waiting_.begin());
   finish(*request);
   return true;
+}
+
+unsigned MemoryDisk::poll(blk::HwQueue&) {
+  const unsigned completed = complete_one() ? 1 : 0;
+  polled += completed;
+  return completed;
+}
+
+// Null: it is forgotten.
+std::byte* MemoryDisk::place_of_write(u64 sector) {
+  if (const auto stray = stray_writes.find(sector); stray != stray_writes.end()) {
+    sector = stray->second;
+  }
+  return lost_writes.contains(sector) ? nullptr : bytes.data() + sector * 512;
 }
 
 void MemoryDisk::finish(blk::Request& request) {
@@ -61,7 +77,10 @@ void MemoryDisk::finish(blk::Request& request) {
       std::memset(at, 0, request.bytes());
       break;
   }
-  if (blk::carries_data(request.op())) {
+  if (request.op() == blk::Op::Write) {
+    at = place_of_write(first);
+  }
+  if (blk::carries_data(request.op()) && at != nullptr) {
     for (const blk::Segment segment : request.segments()) {
       if (request.op() == blk::Op::Read) {
         std::memcpy(segment.data, at, segment.bytes);
@@ -69,6 +88,9 @@ void MemoryDisk::finish(blk::Request& request) {
         std::memcpy(at, segment.data, segment.bytes);
       }
       at += segment.bytes;
+    }
+    if (request.op() == blk::Op::Write && wrong_writes.contains(first)) {
+      at[-1] ^= std::byte{4};
     }
   }
   request.complete(blk::Status::Ok);
@@ -95,7 +117,7 @@ std::string RecordConsole::stream(char which) const {
   return text;
 }
 
-Machine::Machine() {
+Machine::Machine(u32 harts) : world(harts) {
   console::set_device(&console);
   console::use_records(true);
   world.steps.push_back([this] {
@@ -112,8 +134,9 @@ Machine::~Machine() {
   console::set_device(nullptr);
 }
 
-MemoryDisk& Machine::add_disk(std::string_view name, Bytes contents, blk::Disk::Options options) {
-  disks.push_back(std::make_unique<MemoryDisk>(name, std::move(contents), options));
+MemoryDisk& Machine::add_disk(std::string_view name, Bytes contents, blk::Disk::Options options,
+                              const blk::TagSet::Shape& shape) {
+  disks.push_back(std::make_unique<MemoryDisk>(name, std::move(contents), options, shape));
   return *disks.back();
 }
 

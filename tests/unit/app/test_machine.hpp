@@ -2,6 +2,7 @@
 // stream got.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -22,22 +23,34 @@ using Bytes = std::vector<std::byte>;
 // `deferred` is set.
 class MemoryDisk final : public blk::QueueOps {
  public:
-  MemoryDisk(std::string_view name, Bytes contents, blk::Disk::Options options = {});
+  static constexpr blk::TagSet::Shape kPlainShape{.hw_queues = 1, .depth = 64, .merge = false};
+  MemoryDisk(std::string_view name, Bytes contents, blk::Disk::Options options = {},
+             const blk::TagSet::Shape& shape = kPlainShape);
+  blk::Disk& disk() { return *disk_; }
 
   Bytes bytes;
-  std::set<u64> bad_sectors;  // a request that touches one fails
+  std::set<u64> bad_sectors;   // a request that touches one fails
+  std::set<u64> lost_writes;   // a write that begins here is acknowledged, and forgotten
+  std::set<u64> wrong_writes;  // one that begins here is stored with a bit of its last byte changed
+  std::map<u64, u64> stray_writes;  // one that begins here goes there
   bool deferred = false;
   usize most_in_flight = 0;
   usize reads = 0;
   usize writes = 0;
   usize discards = 0;
   usize flushes = 0;
+  usize polled = 0;          // requests that ended in poll()
+  u64 notifications_ = 0;    // batches of requests
   std::vector<u64> sectors;  // of the requests, in order
   bool complete_one();
 
  private:
   struct Payload {};
   blk::QueueResult queue_rq(blk::HwQueue& queue, blk::Request& request, bool last) override;
+  void commit_rqs(blk::HwQueue&) override { ++notifications_; }
+  unsigned poll(blk::HwQueue&) override;
+  u64 notifications(const blk::HwQueue&) const override { return notifications_; }
+  std::byte* place_of_write(u64 sector);
   void finish(blk::Request& request);
 
   std::vector<blk::Request*> waiting_;
@@ -59,9 +72,10 @@ class RecordConsole final : public console::Device {
 };
 
 struct Machine {
-  Machine();
+  explicit Machine(u32 harts = 1);
   ~Machine();
-  MemoryDisk& add_disk(std::string_view name, Bytes contents, blk::Disk::Options options = {});
+  MemoryDisk& add_disk(std::string_view name, Bytes contents, blk::Disk::Options options = {},
+                       const blk::TagSet::Shape& shape = MemoryDisk::kPlainShape);
 
   // Runs a line; afterwards `out` and `error` are what it printed.
   int run(std::string_view line);

@@ -56,7 +56,8 @@ class FakePlic final : public FakeRegisters {
   std::map<u32, std::bitset<kSources>> enabled;  // by context
   std::map<u32, u32> threshold;
   u32 completions = 0;
-  u32 lie = 0;  // what a claim answers instead, where it is not 0
+  bool shared = false;  // was a source ever enabled for two contexts at once?
+  u32 lie = 0;          // what a claim answers instead, where it is not 0
 
   u32 best(u32 context) {
     u32 source = 0;
@@ -91,6 +92,9 @@ class FakePlic final : public FakeRegisters {
       const u32 first = static_cast<u32>((offset - 0x2000) % 0x80 / 4 * 32);
       for (u32 i = 0; i < 32; ++i) {
         enabled[context][first + i] = (value >> i & 1) != 0;
+      }
+      for (const auto& [other, sources] : enabled) {
+        shared = shared || (other != context && (sources & enabled[context]).any());
       }
     } else if (offset >= 0x20'0000 && offset % 0x1000 == 0) {
       threshold[context_of(offset)] = value;

@@ -12,7 +12,8 @@
 namespace sluice::test {
 
 struct Machine {
-  explicit Machine(TreeBuilder::Blob from, u64 hart_id = 0) : blob(std::move(from)) {
+  explicit Machine(TreeBuilder::Blob from, u64 hart_id = 0, u32 harts = 1)
+      : world(harts), blob(std::move(from)) {
     world.hart.id = hart_id;
     parsed = tree.parse(blob).has_value();
     dev::add_bus(bus);

@@ -267,7 +267,7 @@ TEST_CASE("no tag is lost when a driver is busy while others come back") {
 }
 
 TEST_CASE("while something is in flight no timer is armed for a busy driver") {
-  TestDisk disk;
+  TestDisk disk({.sectors = 8192, .timeout_ns = 0});
   disk.device.room = 1;
   const auto bios = scattered_reads(2);
   submit_all(disk.disk, bios);
@@ -410,12 +410,11 @@ TEST_CASE("nothing is allocated between submit and end") {
 // --- Harts and plugs ---
 
 TEST_CASE("each hart has its queue, and harts share where there are fewer queues") {
-  TestDisk disk({.sectors = 64}, {.hw_queues = 3});
+  TestDisk disk({.sectors = 64}, {.hw_queues = 3}, 4);
   TestBio bios[4] = {
       {Op::Read, 0, {512}}, {Op::Read, 2, {512}}, {Op::Read, 4, {512}}, {Op::Read, 6, {512}}};
   for (u32 hart = 0; hart < 4; ++hart) {
-    disk.world.hart.index = hart;
-    disk.disk.submit(bios[hart].bio);
+    disk.world.run_as(hart, [&] { disk.disk.submit(bios[hart].bio); });
     CHECK(disk.device.seen.back().queue == hart % 3);
   }
   CHECK(disk.tags->in_flight() == 4);

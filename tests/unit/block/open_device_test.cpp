@@ -151,30 +151,6 @@ TEST_CASE("a removal leaves what another disk has held back") {
   CHECK(stays.ended(Status::Ok));
 }
 
-TEST_CASE("a disk removed by another hart while its queue is gone over ends every bio once") {
-  TestDisk disk({.sectors = 64});
-  TestBio first(Op::Read, 0, {512});
-  TestBio second(Op::Read, 8, {512});
-  TestBio third(Op::Read, 16, {512});
-  disk.device.on_offer = [&] { disk.disk.remove(); };
-  SECTION("the driver takes what it was offered") {
-    submit_batch(disk.disk, first, second, third);
-    REQUIRE(disk.device.started.size() == 1);
-    CHECK(first.ends == 0);
-    disk.device.complete_all();
-    CHECK(first.ended(Status::Ok));
-  }
-  SECTION("the driver is too busy for it") {
-    disk.device.busy_next = 1;
-    submit_batch(disk.disk, first, second, third);
-    CHECK(disk.device.started.empty());
-    CHECK(first.ended(Status::Removed));
-  }
-  CHECK(second.ended(Status::Removed));
-  CHECK(third.ended(Status::Removed));
-  CHECK(disk.tags->in_flight() == 0);
-}
-
 TEST_CASE("bios that arrive in the end of a removed one end as removed") {
   TestDisk disk({.sectors = 64}, {.depth = 1});
   TestBio first(Op::Read, 0, {512});

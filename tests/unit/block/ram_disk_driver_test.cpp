@@ -2,6 +2,7 @@
 #include <sluice/drivers/block/ram_disk_driver.hpp>
 
 #include <sluice/drivers/block/ram_disk.hpp>
+#include <sluice/kernel/command_line.hpp>
 
 #include "allocation_budget.hpp"
 #include "test_device.hpp"
@@ -39,6 +40,19 @@ TEST_CASE("a platform device without an image becomes a disk of 32 MiB under its
   CHECK(open.sectors() == 65536);
   std::array<std::byte, 512> data{};
   CHECK(blk::write(open, Sector(5), data) == Status::Ok);
+}
+
+TEST_CASE("the command line says what the RAM disk is like") {
+  Machine machine;
+  command_line::set("ram0.size=1M ram0.queues=2 ram0.depth=oops ram0.ro=1");
+  REQUIRE(machine.bus.add_device(machine.device));
+  command_line::set("");
+  const blk::Disk* const disk = blk::find("ram0");
+  REQUIRE(disk != nullptr);
+  CHECK(disk->sectors() == 2048);
+  CHECK(disk->tag_set().shape().hw_queues == 2);
+  CHECK(disk->tag_set().shape().depth == 64);
+  CHECK(disk->read_only());
 }
 
 TEST_CASE("the RAM disk goes when its driver is unbound, and comes back empty") {

@@ -1,29 +1,9 @@
 // The RAM disk: pages that appear, images, ranges, and no memory.
-#include <sluice/drivers/block/ram_disk.hpp>
-
 #include "allocation_budget.hpp"
-#include "test_device.hpp"
+#include "ram_fixture.hpp"
 
 namespace sluice::test {
 namespace {
-
-using blk::RamDisk;
-
-std::vector<std::byte> bytes_of(blk::BlockDevice& device, u64 sector, usize bytes) {
-  std::vector<std::byte> data(bytes, std::byte{0xee});
-  REQUIRE(blk::read(device, Sector(sector), data) == Status::Ok);
-  return data;
-}
-
-bool all(const std::vector<std::byte>& data, u32 value) {
-  return std::all_of(data.begin(), data.end(),
-                     [value](std::byte byte) { return byte == static_cast<std::byte>(value); });
-}
-
-void fill(blk::BlockDevice& device, u64 sector, usize bytes, u32 value) {
-  const std::vector<std::byte> data(bytes, static_cast<std::byte>(value));
-  REQUIRE(blk::write(device, Sector(sector), data) == Status::Ok);
-}
 
 TEST_CASE("a RAM disk is 32 MiB of zeroes with four queues of depth 64") {
   World world;
@@ -170,6 +150,51 @@ TEST_CASE("the driver checks the bounds of a request against its own capacity") 
   CHECK(ram->store().pages_present() == 0);
 }
 
+TEST_CASE("the shape, limits and access that were asked for are the disk's") {
+  World world;
+  const auto ram = make_ram({.capacity_bytes = 1 << 20,
+                             .shape = {.hw_queues = 3, .depth = 5, .merge = false},
+                             .limits = {.logical_block_bytes = 4096,
+                                        .max_segments = 7,
+                                        .max_bytes = 16384,
+                                        .max_write_zeroes_bytes = 8192},
+                             .read_only = true,
+                             .write_cache = true,
+                             .fua = true,
+                             .timeout_ns = 5'000'000});
+  const Disk& disk = ram->disk();
+  CHECK(disk.tag_set().shape().hw_queues == 3);
+  CHECK(disk.tag_set().shape().depth == 5);
+  CHECK_FALSE(disk.tag_set().shape().merge);
+  CHECK(disk.limits().logical_block_bytes == 4096);
+  CHECK(disk.limits().max_segments == 7);
+  CHECK(disk.limits().max_bytes == 16384);
+  CHECK(disk.limits().max_discard_bytes == 0);
+  CHECK(disk.limits().max_write_zeroes_bytes == 8192);
+  CHECK(disk.read_only());
+  CHECK(disk.has_write_cache());
+  CHECK(disk.has_fua());
+  CHECK(disk.timeout_ns() == 5'000'000);
+  CHECK(try_fill(ram->disk(), 0, 4096, 1) == Status::ReadOnly);
+}
+
+TEST_CASE("without discard a discard is unsupported") {
+  World world;
+  const auto ram = make_ram({.limits = {.max_write_zeroes_bytes = ~u64{0}}});
+  CHECK(blk::discard(ram->disk(), Sector(0), 4096) == Status::Unsupported);
+  CHECK(blk::write_zeroes(ram->disk(), Sector(0), 4096) == Status::Ok);
+}
+
+TEST_CASE("what the request layer refuses no RAM disk is made with") {
+  World world;
+  CHECK(RamDisk::create({.shape = {.hw_queues = 0}}).error() == Errc::Invalid);
+  CHECK(RamDisk::create({.shape = {.depth = 0}}).error() == Errc::Invalid);
+  CHECK(RamDisk::create({.limits = {.logical_block_bytes = 513}}).error() == Errc::Invalid);
+  blk::FaultOptions faults;
+  faults.rules[7] = {.when = blk::FaultRule::When::Every, .number = 0};
+  CHECK(RamDisk::create({.faults = faults}).error() == Errc::Invalid);
+}
+
 TEST_CASE("a second RAM disk of the same name is refused and the first stays") {
   World world;
   const auto ram = std::move(*RamDisk::create({}));
@@ -196,7 +221,7 @@ TEST_CASE("a RAM disk that runs out of memory at any step leaves nothing behind"
   for (std::size_t allocations = 0;; ++allocations) {
     REQUIRE(allocations < 100);
     const AllocationBudget budget(allocations);
-    const auto made = RamDisk::create({});
+    const auto made = RamDisk::create({.write_cache = true});
     if (made) {
       break;
     }

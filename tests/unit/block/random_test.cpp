@@ -15,7 +15,7 @@ class Run {
       : random_(seed),
         options_(make_options()),
         shape_(make_shape()),
-        disk_(options_, shape_),
+        disk_(options_, shape_, 6),
         model_(disk_.device.memory) {
     disk_.device.completes_inline = chance(4);
   }
@@ -101,14 +101,13 @@ class Run {
   }
 
   void submit_some() {
-    disk_.world.hart.index = below(6);
     List<Bio> batch;
     for (u32 count = 1 + below(20); count > 0; --count) {
       if (TestBio* bio = make_bio(); bio != nullptr) {
         batch.push_back(bio->bio);
       }
     }
-    disk_.disk.submit(batch);
+    disk_.world.run_as(below(6), [&] { disk_.disk.submit(batch); });
     forget_ended();
   }
 
@@ -156,11 +155,10 @@ class Run {
     disk_.device.busy_next = disk_.device.fail_next = 0;
     disk_.device.room = ~0u;
     for (u32 hart = 0; hart < shape_.hw_queues; ++hart) {
-      disk_.world.hart.index = hart;
       std::vector<std::unique_ptr<TestBio>> bios;
       for (u32 bio = 0; bio <= shape_.depth; ++bio) {
         bios.push_back(std::make_unique<TestBio>(Op::Read, 0, std::vector<u32>{4096}));
-        disk_.disk.submit(bios.back()->bio);
+        disk_.world.run_as(hart, [&] { disk_.disk.submit(bios.back()->bio); });
       }
       CHECK(disk_.device.started.size() == shape_.depth);
       while (bios.back()->ends == 0) {

@@ -44,6 +44,8 @@ class TestDevice final : public blk::QueueOps {
     u32 segments;
     bool last;
     u32 queue;
+    bool fua = false;
+    const Disk* disk = nullptr;
   };
 
   explicit TestDevice(u64 bytes) : memory(bytes) {}
@@ -52,7 +54,9 @@ class TestDevice final : public blk::QueueOps {
   std::deque<Request*> started;  // taken and not yet complete
   std::vector<Seen> seen;        // all that was taken, in order
   unsigned commits = 0;
-  unsigned offers = 0;  // calls of queue_rq
+  bool takes_batches = false;  // has queue_rqs(); fixed before there is a tag set
+  std::vector<usize> batches;  // how many it was offered there
+  unsigned offers = 0;         // calls of queue_rq
 
   u32 room = ~u32{0};      // how many it takes at a time
   unsigned busy_next = 0;  // so many offers are answered Busy
@@ -61,8 +65,10 @@ class TestDevice final : public blk::QueueOps {
   std::function<void()> on_offer;  // called at the next offer, as if another hart did it meanwhile
   unsigned fail_init_at = ~0u;     // init_hctx of this queue fails
   std::vector<u32> queues;         // those that are initialised
-  unsigned deepest = 0;            // nesting of queue_rq
-  std::set<Request*> untold;       // taken, and the device not yet told
+  std::function<void(blk::QueueMap&)> on_map;
+  std::function<blk::TimeoutResult(Request&)> on_timeout;  // Extend where there is none
+  std::vector<Request*> asked;                             // the requests of calls of timeout
+  std::set<Request*> untold;                               // taken, and the device not yet told
 
   Result<void> init_hctx(blk::HwQueue& queue) override {
     if (queue.index() == fail_init_at) {
@@ -91,7 +97,7 @@ class TestDevice final : public blk::QueueOps {
     }
     check(queue, request);
     seen.push_back({request.op(), request.sector().value(), request.bytes(),
-                    request.segment_count(), last, queue.index()});
+                    request.segment_count(), last, queue.index(), request.fua(), &request.disk()});
     untold.insert(&request);
     if (last) {
       untold.clear();
@@ -105,15 +111,48 @@ class TestDevice final : public blk::QueueOps {
     return blk::QueueResult::Ok;
   }
 
+  bool has_queue_rqs() const override { return takes_batches; }
+  usize queue_rqs(blk::HwQueue& queue, std::span<Request* const> requests) override {
+    batches.push_back(requests.size());
+    usize taken = 0;
+    for (Request* const request : requests) {
+      REQUIRE(request->plain());
+      if (queue_rq(queue, *request, false) != blk::QueueResult::Ok) {
+        break;
+      }
+      ++taken;
+    }
+    untold.clear();
+    return taken;
+  }
+
   void commit_rqs(blk::HwQueue&) override {
     ++commits;
     untold.clear();
   }
 
-  unsigned poll(blk::HwQueue&) override {
-    const unsigned count = static_cast<unsigned>(started.size());
-    complete_all();
+  unsigned poll(blk::HwQueue& queue) override {
+    unsigned count = 0;
+    for (usize left = started.size(), at = 0; left > 0; --left) {
+      if (&started.at(at)->hw_queue() == &queue) {
+        complete(at);
+        ++count;
+      } else {
+        ++at;
+      }
+    }
     return count;
+  }
+
+  void map_queues(blk::QueueMap& map) override {
+    if (on_map) {
+      on_map(map);
+    }
+  }
+
+  blk::TimeoutResult timeout(blk::HwQueue&, Request& request) override {
+    asked.push_back(&request);
+    return on_timeout ? on_timeout(request) : blk::TimeoutResult::Extend;
   }
 
   // Completes the one that was taken `index` before the rest.
@@ -121,6 +160,13 @@ class TestDevice final : public blk::QueueOps {
     Request& request = *started.at(index);
     started.erase(started.begin() + static_cast<std::ptrdiff_t>(index));
     finish(request, status);
+  }
+  // Lets go of one, and does nothing with it.
+  Request& forget(usize index = 0) {
+    Request& request = *started.at(index);
+    started.erase(started.begin() + static_cast<std::ptrdiff_t>(index));
+    request.payload<Command>().started = false;
+    return request;
   }
   // All that it has now, the oldest first.
   void complete_all(Status status = Status::Ok) {
@@ -176,8 +222,10 @@ class TestDevice final : public blk::QueueOps {
 
 // A world with a device, its tag set and a disk that is added as "vda".
 struct TestDisk {
-  explicit TestDisk(Disk::Options options = {.sectors = 8192}, TagSet::Shape shape = {})
-      : device(options.sectors * 512),
+  explicit TestDisk(Disk::Options options = {.sectors = 8192}, TagSet::Shape shape = {},
+                    u32 harts = 1)
+      : world(harts),
+        device(options.sectors * 512),
         tags(std::move(*TagSet::create<TestDevice::Command>(device, shape))),
         disk(*tags, "vda", options) {
     REQUIRE(disk.add());

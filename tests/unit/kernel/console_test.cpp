@@ -20,6 +20,16 @@ struct FakeLine final : console::Device {
       }
       sent.push_back(c);
     }
+    if (take_over_after) {
+      take_over_after = false;
+      test::World& world = test::World::current();
+      world.run_as(0, [&] {
+        const u64 start = world.now_ticks;
+        world.ns_per_relax = 1000;
+        console::take_over();
+        waited_ns = world.now_ticks - start;
+      });
+    }
     if (log_after_write) {
       log_after_write = false;
       CHECK_FALSE(port::irq_save());  // nothing comes between the parts of a record
@@ -39,6 +49,8 @@ struct FakeLine final : console::Device {
   std::string input;
   bool input_enabled = false;
   bool log_after_write = false;
+  bool take_over_after = false;  // hart 0 does, while another writes
+  u64 waited_ns = 0;
   int bytes_until_panic = -1;
 };
 
@@ -51,7 +63,7 @@ struct Setting {
     console::use_records(false);
     console::set_device(nullptr);
   }
-  test::World world;
+  test::World world{2};
   FakeLine line;
 };
 
@@ -193,4 +205,35 @@ TEST_CASE("console: reading waits for a byte, and gives -1 where there is no con
   CHECK(console::read_byte() == -1);
   console::write(Stream::Output, "to nobody");
   console::write_log("to nobody");
+}
+
+TEST_CASE("console: once a hart has taken it over, it alone writes") {
+  for (const bool records : {false, true}) {
+    Setting s(records);
+    console::take_over();
+    // A hart that gets the line after all, because its holder could not be waited for, is silent.
+    console::write_log("ours\n");
+    console::write(Stream::Output, "ours, too");
+    const std::string sent = s.line.sent;
+    CHECK(sent.find("ours, too") != std::string::npos);
+    s.world.run_as(1, [] {
+      CHECK_THROWS_AS(console::write_log("theirs"), test::Panic);  // waits, for good
+    });
+    CHECK(s.line.sent == sent);
+    console::give_back();
+    s.world.run_as(1, [] { console::write_log("theirs"); });
+    CHECK(s.line.sent == sent + "theirs");
+  }
+}
+
+TEST_CASE("console: who holds the line for good keeps nobody from taking it over") {
+  Setting s(false);
+  s.line.take_over_after = true;
+  s.world.run_as(1, [] { console::write(Stream::Output, "held"); });
+  CHECK(s.line.sent == "held");
+  CHECK(s.line.waited_ns >= 100'000'000);
+  console::write_log("panic");
+  s.world.run_as(1, [] { console::write_log("silent"); });
+  CHECK(s.line.sent == "heldpanic");
+  console::give_back();
 }

@@ -123,3 +123,20 @@ TEST_CASE("log: lines are shown up to the level, and the ring's older ones when 
   CHECK(shown == std::vector<std::string>{"loud", "wrong"});
   CHECK(lines().back() == "wrong");
 }
+
+TEST_CASE("log: who reads the lines may log, and sees those that were there") {
+  test::World world;
+  log::info("first");
+  log::info("second");
+  const usize before = lines().size();
+  usize seen = 0;
+  log::for_each(
+      [](const log::Line&, void* to) {
+        ++*static_cast<usize*>(to);
+        log::debug("seen");
+      },
+      &seen);
+  CHECK(seen <= before);  // the ring may be full: then the oldest made room
+  CHECK(seen > before / 2);
+  CHECK(lines().back() == "seen");
+}

@@ -140,7 +140,7 @@ TEST_CASE("A ring of 1024 takes as many requests as there are tags") {
     ios.push_back(std::make_unique<Io>(blk::Op::Read, i * 24, 512));
   }
   machine.submit(ios);
-  CHECK(machine.virtio_device()->queues()[0]->in_flight() == virtio::BlockDisk::kMaxDepth);
+  CHECK(machine.virtio_device()->queues()[0]->in_flight() == virtio::BlockQueue::kMaxDepth);
   machine.wait(ios);
   CHECK(all_hold_pattern(ios));
 }

@@ -103,8 +103,11 @@ inline bool all_hold_pattern(const Ios& ios) {
 
 struct Machine {
   explicit Machine(referee::BlockOptions options = {}, const referee::Setup& setup = {},
-                   std::string command_line = {})
-      : words(std::move(command_line)), disk(std::move(options)), slot(world, disk, {}, setup) {
+                   std::string command_line = {}, u32 harts = 1)
+      : world(harts),
+        words("partitions=0 " + std::move(command_line)),
+        disk(std::move(options)),
+        slot(world, disk, {}, setup) {
     disk.disk.fill = pattern;
     command_line::set(words);
     node.mmio[0] = {slot.base(), referee::kRegisterBytes};
@@ -141,6 +144,11 @@ struct Machine {
   virtio::Device* virtio_device() {
     return static_cast<virtio::Device*>(bus.find_device("virtio0"));
   }
+  // As the task of that hart.
+  void submit_as(u32 hart, Io& io) {
+    world.run_as(hart, [&] { submit(io); });
+  }
+
   blk::Disk* vda() { return blk::find("vda"); }
 
   void submit(Io& io) { vda()->submit(io.bio); }

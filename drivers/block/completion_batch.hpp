@@ -1,0 +1,55 @@
+// CompletionBatch: ends requests many at a time (Linux: io_comp_batch). Used by drivers where they
+// reap their device; Request::complete() is a batch of one. The tags come back and the statistics
+// are counted once for the batch, and the clock is read once.
+#pragma once
+
+#include <sluice/drivers/block/request.hpp>
+#include <sluice_port.hpp>
+
+namespace sluice::blk {
+
+// Requests of one hardware queue. Their bios end when it does. Any context, no lock held.
+class CompletionBatch {
+ public:
+  explicit CompletionBatch(HwQueue& queue) : queue_(queue) {}
+  CompletionBatch(const CompletionBatch&) = delete;
+  CompletionBatch& operator=(const CompletionBatch&) = delete;
+  ~CompletionBatch() { end_all(); }
+  bool empty() const { return tail_ == &first_; }
+
+  // Ends those that were added so far.
+  void end_all() {
+    if (!empty()) {
+      end_chain();
+    }
+  }
+
+  // Each request that queue_rq took is added once; twice is a checked crash.
+  void add(Request& request, Status status) {
+    SLUICE_ASSERT(request.state_.load(std::memory_order_relaxed) == Request::kStarted);
+    port::store_relaxed(request.state_, u32{Request::kEnding});
+    request.status_ = status;
+    failed_ |= static_cast<u32>(status);
+    append(request);
+  }
+
+ private:
+  void append(Request& request) {
+    *tail_ = &request;
+    tail_ = &request.next_;
+  }
+  void end_chain();
+  void count_all(u64 now_ticks);
+  void end_bios();
+  void sort_out_failed();
+  bool try_again(Request& request);
+  bool tell_schedulers(u64 now_ticks);
+  static void end_several(Bio* bio, Bio* last, Status status);
+
+  HwQueue& queue_;
+  Request* first_ = nullptr;
+  Request** tail_ = &first_;  // where the next goes
+  u32 failed_ = 0;            // not 0: one of them has
+};
+
+}  // namespace sluice::blk

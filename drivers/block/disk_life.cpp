@@ -1,0 +1,173 @@
+// A disk's life: found by name, standing still, changed under load, and gone.
+#include <algorithm>
+#include <array>
+#include <new>
+
+#include <sluice/drivers/block/disk.hpp>
+#include <sluice/drivers/block/disk_list.hpp>
+#include <sluice/drivers/block/partition_table.hpp>
+#include <sluice/kernel/command_line.hpp>
+#include <sluice/kernel/log.hpp>
+
+namespace sluice::blk {
+
+Result<void> Disk::add() {
+  const Limits& limits = options_.limits;
+  if (!limits_make_sense()) {
+    log::error(
+        "{}: no request can keep its limits: logical block {} bytes, {} segments of {} bytes, {} "
+        "bytes in all, boundary {} bytes",
+        name(), limits.logical_block_bytes, limits.max_segments, limits.max_segment_bytes,
+        limits.max_bytes, limits.boundary_bytes);
+    return fail(Errc::Invalid);
+  }
+  if (statistics_ == nullptr) {
+    return fail(Errc::NoMemory);
+  }
+  if (name().empty()) {
+    log::error("a disk of {} sectors has no name", sectors());
+    return fail(Errc::Invalid);
+  }
+  if (options_.partitioned && find(name()) == nullptr &&
+      command_line::number("partitions", 0, 1).value_or(1) == 1) {
+    find_partitions();  // before anybody else finds the disk
+  }
+  return add_to_list(*this);
+}
+
+// A disk without partitions is one whose table says so, or that has none, or a bad one (logged).
+void Disk::find_partitions() {
+  const Result<PartitionTable> table = PartitionTable::read(*this);
+  if (!table || table->entries().empty()) {
+    return;
+  }
+  partition_storage_.reset(new (std::nothrow) Partition[table->entries().size()]);
+  if (partition_storage_ == nullptr) {
+    log::error("{}: no memory for its {} partitions", name(), table->entries().size());
+    return;
+  }
+  usize at = 0;
+  for (const PartitionEntry& entry : table->entries()) {
+    Partition& partition = partition_storage_[at++];
+    partition.set(name(), entry.number, {entry.first.value(), entry.sectors});
+    partitions_.push_back(partition);
+  }
+  log::info("{}: {} with {} partitions", name(), table->kind(), at);
+}
+
+const Partition* Disk::find_partition(std::string_view name) const {
+  const auto found = std::find_if(partitions_.begin(), partitions_.end(),
+                                  [name](const Partition& each) { return each.name() == name; });
+  return found == partitions_.end() ? nullptr : &*found;
+}
+
+Disk::~Disk() {
+  remove();
+  for (HwQueue* queue : tag_set_.hw_queues()) {
+    while (queue->ends_requests_of(*this)) {
+      port::relax();  // a batch of completions on another hart
+    }
+  }
+  end_waiting();  // what the driver has given back meanwhile
+  for (const HwQueue* queue : tag_set_.hw_queues()) {
+    SLUICE_ASSERT(!queue->has_begun(*this));
+  }
+  while (partitions_.pop_front() != nullptr) {
+  }
+}
+
+void Disk::remove() {
+  remove_from_list(*this);
+  gate_.fetch_or(kRemoved, std::memory_order_relaxed);
+  end_waiting();
+}
+
+void Disk::end_waiting() {
+  List<Bio> held_by_scheduler;
+  tag_set_.while_held([&] {
+    sectors_.store(0, std::memory_order_relaxed);
+    if (scheduled()) {  // the scheduler stays, for the requests in flight to end with
+      scheduler_->drain(held_by_scheduler);
+      tag_set_.remove_scheduled(*this);
+    }
+    for (HwQueue* queue : tag_set_.hw_queues()) {
+      queue->end_waiting_of_removed();
+    }
+  });
+  while (Bio* const bio = held_by_scheduler.pop_front()) {
+    bio->end_part(Status::Removed);
+  }
+}
+
+// --- Standing still ------------------------------------------------------------------------------
+
+void Disk::quiesce() {
+  gate_.fetch_add(1, std::memory_order_relaxed);
+  for (HwQueue* queue : tag_set_.hw_queues()) {
+    const HwQueue::Hold barrier(*queue);  // who has it now has not seen the gate yet
+  }
+}
+
+void Disk::unquiesce() {
+  SLUICE_ASSERT((gate_.load(std::memory_order_relaxed) & ~kRemoved) != 0);
+  gate_.fetch_sub(1, std::memory_order_relaxed);
+  for (HwQueue* queue : tag_set_.hw_queues()) {
+    const HwQueue::Hold hold(*queue);
+    queue->unpark();
+  }
+}
+
+bool Disk::driver_has_some() {
+  bool some = false;
+  for (HwQueue* queue : tag_set_.hw_queues()) {
+    some = queue->busy_with(*this) || some;
+  }
+  return some;
+}
+
+void Disk::freeze() {
+  quiesce();
+  wait_until([this] { return !driver_has_some(); });
+  for (HwQueue* queue : tag_set_.hw_queues()) {
+    queue->stop_watching();
+  }
+}
+
+void Disk::resize(u64 sectors) {
+  freeze();
+  tag_set_.while_held([this, sectors] {
+    sectors_.store(removed() ? 0 : whole_blocks(sectors), std::memory_order_relaxed);
+  });
+  unfreeze();
+}
+
+// --- Schedulers ----------------------------------------------------------------------------------
+
+Result<void> Disk::set_scheduler(std::string_view name) {
+  std::unique_ptr<Scheduler> next = TRY(make_scheduler(name, *this));
+  freeze();
+  tag_set_.while_held([&] {
+    List<Bio> held;
+    if (scheduled()) {
+      scheduler_->drain(held);
+      tag_set_.remove_scheduled(*this);
+    }
+    if (next != nullptr && !removed()) {
+      tag_set_.add_scheduled(*this);
+    }
+    if (!removed()) {
+      std::swap(scheduler_, next);
+      const std::string_view now = scheduler_ == nullptr ? kNoScheduler : scheduler_->name();
+      scheduler_name_.store(now.data(), std::memory_order_relaxed);
+    }
+    tag_set_.queue_of_this_hart().arrange(held);
+  });
+  unfreeze();
+  return {};
+}
+
+bool Disk::dispatch(HwQueue& queue, List<Bio>& to) {
+  return gate_.load(std::memory_order_relaxed) == 0 && scheduler_->dispatch(queue, to);
+}
+
+}  // namespace sluice::blk

@@ -1,0 +1,363 @@
+// A virtio disk's requests: out through queue_rq, back through reap.
+#include <sluice/drivers/virtio/block_queue.hpp>
+
+#include <algorithm>
+
+#include <sluice/drivers/block/disk.hpp>
+#include <sluice/kernel/clock.hpp>
+#include <sluice/kernel/log.hpp>
+
+namespace sluice::virtio {
+namespace {
+
+constexpr u32 kBatch = 16;        // completions taken under one holding of the lock
+constexpr u32 kMaxRounds = 1024;  // batches per call: a ring's worth and much more
+constexpr u32 kFewInFlight = 8;   // up to here, each completion is told of at once
+constexpr u32 kEndPieces = 2;     // header and status
+
+constexpr dma::Direction data_direction(blk::Op op) {
+  return op == blk::Op::Read ? dma::Direction::FromDevice : dma::Direction::ToDevice;
+}
+
+}  // namespace
+
+// --- Out -----------------------------------------------------------------------------------------
+
+dma::Mapping BlockQueue::header_piece(u32 token) const {
+  return {slots_.bus(slot_offset(token)), nullptr, sizeof(block::Header), dma::Direction::ToDevice};
+}
+
+dma::Mapping BlockQueue::status_piece(u32 token) const {
+  return {slots_.bus(slot_offset(token) + offsetof(Slot, status)), nullptr, 1,
+          dma::Direction::FromDevice};
+}
+
+inline void BlockQueue::remember(blk::Request& request, u32 piece, BusAddr bus) {
+  if constexpr (port::kDmaUnmaps) {
+    request.payload<Payload>().pieces[piece] = bus;
+  }
+}
+
+static_assert(static_cast<u32>(blk::Op::Read) == block::kTypeIn &&
+              static_cast<u32>(blk::Op::Write) == block::kTypeOut &&
+              blk::Op::Discard > blk::Op::Flush && blk::Op::WriteZeroes > blk::Op::Flush);
+
+// The request layer calls it from one place at a time; with tables, that is all that the ring asks
+// for.
+blk::QueueResult BlockQueue::queue_rq(blk::Request& request, bool last) {
+  if (takes_plain_ && request.plain()) {
+    blk::Request* const one = &request;
+    Errc error{};
+    if (add_plain({&one, 1}, error) == 0) [[unlikely]] {
+      return cannot_map(request, 0, request.only_segment(), error);
+    }
+    if (last) {
+      tell_device();
+    }
+    return blk::QueueResult::Ok;
+  }
+  return queue_any(request, last);
+}
+
+usize BlockQueue::queue_rqs(std::span<blk::Request* const> requests) {
+  if (!takes_plain_) [[unlikely]] {
+    return 0;
+  }
+  Errc error{};  // queue_rq() meets it again
+  const usize added = add_plain(requests, error);
+  tell_device();
+  return added;
+}
+
+// How many of the requests, which are plain, it added; where it stops, `error` says why.
+usize BlockQueue::add_plain(std::span<blk::Request* const> requests, Errc& error) {
+  TableBatch ring(*ring_);
+  const u64 mask = dma_mask_;
+  usize added = 0;
+  for (blk::Request* const request : requests) {
+    const blk::Op op = request->op();
+    const blk::Segment& segment = request->only_segment();
+    const dma::Direction direction = data_direction(op);
+    dma::Mapping mapping;
+    if (!dma::map_into(mapping, segment.data, segment.bytes, direction, mask, error)) [[unlikely]] {
+      break;
+    }
+    remember(*request, 0, mapping.bus);
+    Slot& own = *request->payload<Payload>().slot;
+    own.fill(static_cast<u32>(op), request->sector().value());
+    ring.add(request->tag(), own.table(), mapping.bus, segment.bytes, direction);
+    ++added;
+  }
+  return added;
+}
+
+// All of the request's memory, or none of it; flushes have none.
+[[gnu::noinline]] blk::QueueResult BlockQueue::queue_any(blk::Request& request, bool last) {
+  if (!device_.live() || request.op() > blk::Op::Flush) {
+    return blk::QueueResult::Failed;
+  }
+  SLUICE_ASSERT(request.segment_count() <= shape_.max_segments);
+  const dma::Direction direction = data_direction(request.op());
+  std::array<dma::Mapping, kMaxSegments + kEndPieces> pieces;
+  u32 mapped = 0;
+  for (const blk::Segment segment : request.segments()) {
+    dma::Mapping& piece = pieces[1 + mapped];
+    Errc error{};
+    if (!dma::map_into(piece, segment.data, segment.bytes, direction, dma_mask_, error))
+        [[unlikely]] {
+      return cannot_map(request, mapped, segment, error);
+    }
+    remember(request, mapped++, piece.bus);
+  }
+  SLUICE_ASSERT(mapped == request.segment_count());
+  const u32 token = request.tag();
+  const bool flush = request.op() == blk::Op::Flush;
+  slot(token).fill(flush ? block::kTypeFlush : static_cast<u32>(request.op()),
+                   flush ? 0 : request.sector().value());
+  const std::span all = std::span(pieces).first(mapped + kEndPieces);
+  const u32 polled = request.polled() ? 1 : 0;  // counted before the device sees it
+  if (shape_.indirect) {
+    ring_->add_table(token, slot(token).table(), all.subspan(1, mapped));
+    polled_.fetch_add(polled, std::memory_order_relaxed);
+  } else {
+    const LockGuard guard(lock_);
+    if (!add_chain(token, all)) {
+      unmap_data(request, mapped);
+      return ring_->broken() ? blk::QueueResult::Failed : blk::QueueResult::Busy;
+    }
+    polled_.fetch_add(polled, std::memory_order_relaxed);
+  }
+  if (last) {
+    commit();
+  }
+  return blk::QueueResult::Ok;
+}
+
+// `pieces` has the data in place, between room for header and status. The lock is held.
+bool BlockQueue::add_chain(u32 token, std::span<dma::Mapping> pieces) {
+  pieces.front() = header_piece(token);
+  pieces.back() = status_piece(token);
+  if (ring_->add(pieces, token)) {
+    return true;
+  }
+  tell_device();  // of those that it has room for
+  return false;
+}
+
+void BlockQueue::commit() {
+  if (shape_.indirect) {
+    tell_device();
+    return;
+  }
+  const LockGuard guard(lock_);
+  tell_device();
+}
+
+void BlockQueue::tell_device() {
+  if (!device_.live()) [[unlikely]] {
+    return;  // what was added ends with the rest
+  }
+  if (ring_->publish()) {
+    ring_->notify();
+    port::store_relaxed(notifications_, notifications() + 1);
+  }
+  // Behind the fence of publish(): either we see that nobody waits for an interrupt, or who decides
+  // that sees our request.
+  if (silent_.load(std::memory_order_relaxed) != 0 &&
+      ring_->in_flight() != polled_.load(std::memory_order_relaxed)) [[unlikely]] {
+    post_to(*home_, reap_work_);
+  }
+}
+
+[[gnu::cold, gnu::noinline]] blk::QueueResult BlockQueue::cannot_map(const blk::Request& request,
+                                                                     u32 mapped,
+                                                                     const blk::Segment& segment,
+                                                                     Errc error) {
+  unmap_data(request, mapped);
+  if (error == Errc::NoMemory) {
+    return blk::QueueResult::Busy;
+  }
+  log::error("{}: memory at {:#x} is beyond what the device can address ({:#x})",
+             request.disk().name(), static_cast<const void*>(segment.data), dma_mask_);
+  return blk::QueueResult::Failed;
+}
+
+// Takes the first `pieces` of its memory back from the device.
+inline void BlockQueue::unmap_data(const blk::Request& request, u32 pieces) {
+  if constexpr (port::kDmaUnmaps) {
+    unmap_pieces(request, pieces);
+  }
+}
+
+void BlockQueue::unmap_pieces(const blk::Request& request, u32 pieces) {
+  const Payload& payload = request.payload<Payload>();
+  const dma::Direction direction = data_direction(request.op());
+  u32 at = 0;
+  for (const blk::Segment segment : request.segments()) {
+    if (at == pieces) {
+      return;
+    }
+    port::dma_unmap(payload.pieces[at++], segment.data, segment.bytes, direction);
+  }
+}
+
+// --- Back ----------------------------------------------------------------------------------------
+
+// In irq context, on any hart: each queue is reaped by its own, so that their completions share
+// nothing.
+void BlockQueue::interrupted() {
+  if (home_ == &port::this_hart()) [[likely]] {
+    reap(Why::Interrupt);
+  } else if (silent_.load(std::memory_order_relaxed) == 0 && ring_->has_used()) {
+    post_to(*home_, reap_work_);
+  }
+}
+
+unsigned BlockQueue::poll() {
+  return device_.live() && ring_->has_used() ? reap(Why::Poll) : 0;
+}
+
+// What began since is another request under the same tag.
+bool BlockQueue::still_has(const blk::Request& request) {
+  if (!device_.live()) {
+    return false;
+  }
+  reap(Why::Deadline);
+  const u64 taken_ns = clock::ticks_to_ns(port::ticks() - request.started_ticks());
+  return hw_queue_->in_flight_request(request.tag()) != nullptr &&
+         taken_ns >= request.disk().timeout_ns();
+}
+
+// Takes what the device has finished out of the ring and ends it, the lock not held. In the end the
+// device interrupts for what is still in flight.
+unsigned BlockQueue::reap(Why why) {
+  unsigned total = 0;
+  for (u32 round = 0; round < kMaxRounds; ++round) {
+    if (reap_some(why, total)) [[likely]] {
+      return total;
+    }
+  }
+  silence_timer_.arm(clock::now_ns());  // the rest after a breath
+  return total;
+}
+
+// False: there may be more.
+inline bool BlockQueue::reap_some(Why why, unsigned& total) {
+  bool done = false;
+  {
+    blk::CompletionBatch batch(*hw_queue_);  // ends its requests when the lock is free again
+    const LockGuard guard(lock_);
+    if (!device_.live()) [[unlikely]] {
+      return true;  // what came back in the last moment ends with the rest
+    }
+    const bool any_polled = polled_.load(std::memory_order_relaxed) != 0;
+    const u32 count = take(any_polled, batch);
+    total += count;
+    if (count < kBatch) {
+      done = ask_for_interrupt(why, any_polled);
+    }
+  }
+  if (ring_->broken()) [[unlikely]] {
+    device_.break_down();
+    return true;
+  }
+  return done;
+}
+
+// While many are in flight, the device and we work at the same time if it interrupts at half of
+// them; but a completion must not wait for slower ones for long, so that a timer looks after it.
+// For those that are polled for there is no interrupt. The lock is held.
+inline bool BlockQueue::ask_for_interrupt(Why why, bool any_polled) {
+  if (any_polled || silent_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    if (stay_silent()) {
+      return true;
+    }
+  }
+  u32 skip = 0;
+  if (const u32 in_flight = ring_->in_flight(); in_flight > kFewInFlight && why != Why::Deadline) {
+    skip = in_flight / 2;
+    if (!silence_timer_.armed()) {
+      silence_timer_.arm(clock::now_ns() + kLongestSilenceNs);
+    }
+  }
+  return ring_->enable_interrupts(skip);
+}
+
+// Does nobody need an interrupt, because all that is in flight is polled for? (A queue that is
+// polled is silent while it is empty, too.)
+[[gnu::noinline]] bool BlockQueue::stay_silent() {
+  const auto only_polled = [this] {
+    return ring_->in_flight() == polled_.load(std::memory_order_relaxed);
+  };
+  if (only_polled()) {
+    silent_.store(1, std::memory_order_relaxed);
+    ring_->disable_interrupts();
+    order_before_recheck();
+    if (only_polled()) {
+      return true;
+    }
+  }
+  silent_.store(0, std::memory_order_relaxed);
+  return false;
+}
+
+// The lock is held.
+inline u32 BlockQueue::take(bool any_polled, blk::CompletionBatch& batch) {
+  UsedCursor cursor(*ring_);
+  Used used{};
+  u32 count = 0;
+  for (; count < kBatch && cursor.next(used); ++count) {
+    finish(used.token, any_polled, batch);
+  }
+  return count;
+}
+
+// The lock is held.
+inline void BlockQueue::finish(u32 token, bool any_polled, blk::CompletionBatch& batch) {
+  if (token == shape_.depth) [[unlikely]] {
+    finish_id();
+    return;
+  }
+  blk::Request& request = hw_queue_->request(token);
+  if (any_polled && request.polled()) [[unlikely]] {
+    polled_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  const u8 answer = request.payload<Payload>().slot->status;
+  unmap_data(request, request.segment_count());
+  batch.add(request, answer == block::kStatusOk ? blk::Status::Ok : failure(answer, request));
+}
+
+[[gnu::cold, gnu::noinline]] blk::Status BlockQueue::failure(u8 answer,
+                                                             const blk::Request& request) {
+  if (!told_of_error_) {
+    told_of_error_ = true;
+    log::error("{}: {} of sector {} answered with status {}; later errors are not logged",
+               request.disk().name(), blk::to_string(request.op()), request.sector(), answer);
+  }
+  return answer == block::kStatusUnsupported ? blk::Status::Unsupported : blk::Status::IoError;
+}
+
+// Who reaps on another hart has what it took in a batch of its own, or finds that the device is not
+// live.
+void BlockQueue::fail_in_flight(blk::Status status) {
+  silence_timer_.cancel();
+  {
+    blk::CompletionBatch batch(*hw_queue_);  // ends its requests when the lock is free again
+    const LockGuard guard(lock_);
+    for (u32 tag = 0; tag < shape_.depth; ++tag) {
+      blk::Request* const request = hw_queue_->in_flight_request(tag);
+      if (request == nullptr) {
+        continue;
+      }
+      // What a deaf device may still read or write stays lent to it.
+      if (!device_.holds_memory()) {
+        unmap_data(*request, request->segment_count());
+      }
+      batch.add(*request, status);
+    }
+  }
+  IdState asked = IdState::Asked;
+  id_state_.compare_exchange_strong(asked, IdState::Failed);
+}
+
+}  // namespace sluice::virtio

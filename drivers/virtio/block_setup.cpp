@@ -1,0 +1,126 @@
+// A queue of a virtio disk: its set-up and end, and the request for the disk's own name.
+#include <algorithm>
+#include <array>
+
+#include <sluice/drivers/virtio/block_queue.hpp>
+#include <sluice/kernel/log.hpp>
+
+namespace sluice::virtio {
+namespace {
+
+constexpr u32 kEndPieces = 2;  // header and status
+
+}  // namespace
+
+// --- Set-up --------------------------------------------------------------------------------------
+
+BlockQueue::BlockQueue(Device& device)
+    : device_(device),
+      silence_timer_([](void* queue) { static_cast<BlockQueue*>(queue)->reap(Why::Deadline); },
+                     this),
+      reap_work_([](void* queue) { static_cast<BlockQueue*>(queue)->reap(Why::Interrupt); }, this) {
+}
+
+Result<void> BlockQueue::create_ring(u32 index, u32 wanted_size) {
+  ring_ = TRY(device_.create_queue(
+      index, wanted_size, [](void* queue) { static_cast<BlockQueue*>(queue)->interrupted(); },
+      this));
+  return {};
+}
+
+Result<BlockQueue::Shape> BlockQueue::choose_shape(Device& device, const BlockConfig& config,
+                                                   u32 ring_size) {
+  Shape shape;
+  shape.indirect = device.has(feature::kIndirectDesc);
+  const u32 least = shape.indirect ? 2 : 1 + kEndPieces;
+  if (ring_size < least) {
+    log::error(
+        "{}: a ring of {} has no room for header, data and status{}; boot with "
+        "virtio_blk.queue_size=4 or more",
+        device.name(), ring_size,
+        shape.indirect ? "" : ", and the device offers no indirect descriptors");
+    return device.reject(Errc::NotSupported, "its ring is too small for a request");
+  }
+  // No chain is longer than the ring (2.7.5.3.1), tables included. A ring of 2 is the exception:
+  // there a table of three is the only way to say anything, and devices take it.
+  const u32 most = ring_size > kEndPieces ? ring_size - kEndPieces : 1;
+  shape.max_segments = std::min({config.max_segments, most, kMaxSegments});
+  // With tables each request has its place in the ring, and the one for the name has the last;
+  // chains take what there is.
+  shape.depth = std::min(shape.indirect ? ring_size - 1 : ring_size / (1 + kEndPieces), kMaxDepth);
+  if (u64{shape.max_segments} * config.max_segment_bytes < config.block_bytes) {
+    log::error("{}: {} segments of size_max {} do not hold a block of {} bytes", device.name(),
+               shape.max_segments, config.max_segment_bytes, config.block_bytes);
+    return device.reject(Errc::Malformed, "its requests cannot hold one block");
+  }
+  return shape;
+}
+
+void BlockQueue::attach(blk::HwQueue& hw_queue) {
+  hw_queue_ = &hw_queue;
+  for (u32 tag = 0; tag < shape_.depth; ++tag) {
+    hw_queue.request(tag).payload<Payload>().slot = &slot(tag);
+  }
+}
+
+Result<void> BlockQueue::make_slots(const Shape& shape) {
+  shape_ = shape;
+  takes_plain_ = shape.indirect;
+  const u32 count = shape.depth + 1;  // the last is for the name
+  const usize table_bytes = shape.indirect ? Table::bytes(shape.max_segments + kEndPieces) : 0;
+  slot_bytes_ = sizeof(Slot) + table_bytes;
+  dma_mask_ = device_.transport().dma_mask();
+  slots_ = TRY(
+      DmaBuffer::allocate(slot_offset(count) + sizeof(Slot), alignof(std::max_align_t), dma_mask_));
+  for (u32 token = 0; shape.indirect && token < count; ++token) {
+    const usize table = slot_offset(token) + sizeof(Slot);
+    ring_->prepare_table(token, {slots_.bytes().data() + table, slots_.bus(table)},
+                         header_piece(token), status_piece(token));
+  }
+  return {};
+}
+
+void BlockQueue::begin_silent() {
+  silent_.store(1, std::memory_order_relaxed);
+  ring_->disable_interrupts();
+}
+
+BlockQueue::~BlockQueue() {
+  cancel_and_wait(reap_work_);
+  silence_timer_.cancel_and_wait();
+  if (device_.holds_memory()) {
+    log::error("{}: the memory of its requests is never freed: the device may still use it",
+               device_.name());
+    abandon(std::move(slots_));
+  }
+}
+
+// --- The disk's own name -------------------------------------------------------------------------
+
+bool BlockQueue::ask_for_id() {
+  const u32 token = shape_.depth;
+  const usize at = slots_.bytes().size() - block::kIdBytes;
+  std::array<dma::Mapping, 1 + kEndPieces> pieces;
+  pieces[1] = {slots_.bus(at), id_bytes().data(), block::kIdBytes, dma::Direction::FromDevice};
+  slot(token).fill(block::kTypeGetId, 0);
+  if (shape_.indirect) {
+    const blk::HwQueue::Hold alone(*hw_queue_);
+    ring_->add_table(token, slot(token).table(), std::span(pieces).subspan(1, 1));
+    tell_device();
+    return true;
+  }
+  const LockGuard guard(lock_);
+  const bool added = add_chain(token, pieces);
+  tell_device();
+  return added;
+}
+
+[[gnu::cold]] void BlockQueue::finish_id() {
+  IdState asked = IdState::Asked;
+  if (!id_state_.compare_exchange_strong(asked, IdState::Answered)) {
+    id_state_.store(IdState::Idle);  // too late for anybody
+  }
+  wake(*home_);
+}
+
+}  // namespace sluice::virtio
