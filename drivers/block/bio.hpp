@@ -117,6 +117,7 @@ class Bio : public ListNode<> {
   friend class CompletionBatch;
   friend class Disk;
   friend class FlushMachine;
+  friend class ExpressLane;
   friend class HwQueue;
   friend class Request;
   friend class RequestBuilder;
@@ -187,15 +188,11 @@ class SegmentRange {
 
    private:
     friend class SegmentRange;
+    explicit iterator(Segment only) : left_(only.bytes), current_(only) {}
     iterator(const Bio* bio, SegmentCursor at, u64 bytes, u32 max_segment_bytes)
         : bio_(bio), at_(at), left_(bytes), max_segment_bytes_(max_segment_bytes) {
       if (bytes > 0) {
-        const Segment& segment = bio->segments[at.index];
-        if (bytes <= segment.bytes - at.skip && bytes <= max_segment_bytes) [[likely]] {
-          current_ = {segment.data + at.skip, static_cast<u32>(bytes)};
-        } else {
-          load();
-        }
+        load();
       }
     }
     void advance() {
@@ -208,23 +205,21 @@ class SegmentRange {
       }
     }
     void load();
-    const Bio* bio_;
+    const Bio* bio_ = nullptr;
     SegmentCursor at_;
     u64 left_;  // bytes of the range from the current piece on
-    u32 max_segment_bytes_;
+    u32 max_segment_bytes_ = 0;
     Segment current_{};
   };
 
+  explicit SegmentRange(Segment only) : begin_(only) {}
   SegmentRange(const Bio* first, SegmentCursor start, u64 bytes, u32 max_segment_bytes)
-      : first_(first), start_(start), bytes_(bytes), max_segment_bytes_(max_segment_bytes) {}
-  iterator begin() const { return {first_, start_, bytes_, max_segment_bytes_}; }
+      : begin_(first, start, bytes, max_segment_bytes) {}
+  iterator begin() const { return begin_; }
   End end() const { return {}; }
 
  private:
-  const Bio* first_;
-  SegmentCursor start_;
-  u64 bytes_;
-  u32 max_segment_bytes_;
+  iterator begin_;
 };
 
 }  // namespace sluice::blk

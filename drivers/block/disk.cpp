@@ -11,6 +11,9 @@ namespace {
 // The bytes of a disk are counted in 63 bits, whatever its device says.
 constexpr u64 kMostSectors = u64{1} << (63 - kSectorShift);
 
+// Counted in 16 bits in each request.
+constexpr u32 kMostSegments = 65535;
+
 bool is_power_of_two_between(u32 value, u32 minimum, u32 maximum) {
   return std::has_single_bit(value) && value >= minimum && value <= maximum;
 }
@@ -59,6 +62,7 @@ bool Disk::limits_make_sense() const {
 void Disk::round_to_blocks() {
   Limits& limits = options_.limits;
   const u64 block = limits.logical_block_bytes;
+  limits.max_segments = std::min(limits.max_segments, kMostSegments);
   limits.max_bytes = static_cast<u32>(align_down(limits.max_bytes, block));
   limits.max_discard_bytes = align_down(limits.max_discard_bytes, block);
   limits.max_write_zeroes_bytes = align_down(limits.max_write_zeroes_bytes, block);
@@ -91,7 +95,7 @@ void Disk::submit_within(const Window& window, List<Bio>& bios) {
   const Admission admission{window.first, in_window, port::ticks(),
                             std::min(max_bytes_in_one_piece_, in_window << kSectorShift)};
   if (tag_set_.only_default_queues()) [[likely]] {
-    tag_set_.queue_of_this_hart().submit_fresh(*this, admission, bios);
+    tag_set_.default_queue_of_this_hart().submit_fresh(*this, admission, bios);
   } else {
     admit_all(bios, admission);
     sort_out(bios);
@@ -155,7 +159,7 @@ void Disk::admit(Bio& bio, const Admission& admission) {
   bio.disk_sector_ = admission.first_sector + bio.sector.value();
   bio.submitted_ticks_ = admission.now_ticks;
   bio.flush_step_ = Bio::FlushStep::None;
-  if (is_plain(bio, admission)) {
+  if (is_plain(bio, 0, admission)) {
     bio.total_bytes_ = bio.segments[0].bytes;
     bio.plan_ = Bio::Plan::OneWhole;
     return;

@@ -117,6 +117,7 @@ class Disk final : public BlockDevice,
 
  private:
   friend class CompletionBatch;
+  friend class ExpressLane;
   friend class HwQueue;
   friend class OpenDevice;
   friend void remove_from_list(Disk& disk);
@@ -128,9 +129,10 @@ class Disk final : public BlockDevice,
   // list, for the flush machine.
   void admit_all(List<Bio>& bios, const Admission& admission);
   void admit(Bio& bio, const Admission& admission);
-  // Is it data in one piece that is one request, and nothing else to be seen to? Most are.
-  bool is_plain(const Bio& bio, const Admission& admission) const {
-    if (bio.op_and_flags() > last_plain_op_ || bio.segments.size() != 1) {
+  // Is it data in one piece that is one request, and nothing else to be seen to but `flags`? Most
+  // are.
+  bool is_plain(const Bio& bio, u32 flags, const Admission& admission) const {
+    if ((bio.op_and_flags() ^ flags << 8) > last_plain_op_ || bio.segments.size() != 1) {
       return false;
     }
     const u64 bytes = bio.segments[0].bytes;

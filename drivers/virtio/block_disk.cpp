@@ -115,8 +115,8 @@ void BlockDisk::add() {
 blk::QueueResult BlockDisk::queue_rq(blk::HwQueue& queue, blk::Request& request, bool last) {
   return queue_of(queue).queue_rq(request, last);
 }
-usize BlockDisk::queue_rqs(blk::HwQueue& queue, std::span<blk::Request* const> requests) {
-  return queue_of(queue).queue_rqs(requests);
+void BlockDisk::queue_rqs(blk::HwQueue& queue, blk::FreshBios& bios) {
+  queue_of(queue).queue_rqs(bios);
 }
 void BlockDisk::commit_rqs(blk::HwQueue& queue) {
   queue_of(queue).commit();

@@ -45,7 +45,7 @@ class BlockDisk final : public blk::QueueOps {
   Result<void> init_hctx(blk::HwQueue& queue) override;
   void map_queues(blk::QueueMap& map) override;
   blk::QueueResult queue_rq(blk::HwQueue& queue, blk::Request& request, bool last) override;
-  usize queue_rqs(blk::HwQueue& queue, std::span<blk::Request* const> requests) override;
+  void queue_rqs(blk::HwQueue& queue, blk::FreshBios& bios) override;
   bool has_queue_rqs() const override { return shape_.indirect; }
   void commit_rqs(blk::HwQueue& queue) override;
   unsigned poll(blk::HwQueue& queue) override;

@@ -62,7 +62,7 @@ class BlockQueue {
 
   // --- QueueOps ---
   blk::QueueResult queue_rq(blk::Request& request, bool last);
-  usize queue_rqs(std::span<blk::Request* const> requests);
+  void queue_rqs(blk::FreshBios& bios);
   void commit();
   unsigned poll();
   u64 notifications() const { return notifications_.load(std::memory_order_relaxed); }
@@ -91,7 +91,6 @@ class BlockQueue {
   dma::Mapping header_piece(u32 token) const;
   dma::Mapping status_piece(u32 token) const;
 
-  usize add_plain(std::span<blk::Request* const> requests, Errc& error);
   blk::QueueResult queue_any(blk::Request& request, bool last);
   blk::QueueResult cannot_map(const blk::Request& request, u32 mapped, const blk::Segment& segment,
                               Errc error);
@@ -100,15 +99,19 @@ class BlockQueue {
   static void unmap_pieces(const blk::Request& request, u32 pieces);
   bool add_chain(u32 token, std::span<dma::Mapping> pieces);
   void tell_device();
+  void break_silence();
 
   enum class Why : u8 { Interrupt, Deadline, Poll };
   void interrupted();
   unsigned reap(Why why);
   bool reap_some(Why why, unsigned& total);
-  bool ask_for_interrupt(Why why, bool any_polled);
+  bool ask_for_interrupt(Why why);
+  bool wants_quiet() const;
   bool stay_silent();
-  u32 take(bool any_polled, blk::CompletionBatch& batch);
-  void finish(u32 token, bool any_polled, blk::CompletionBatch& batch);
+  usize take(blk::CompletionBatch& batch);
+  usize take_plain(blk::CompletionBatch& batch, usize most);
+  bool take_one(blk::CompletionBatch& batch);
+  void finish(u32 token, blk::CompletionBatch& batch);
   void finish_id();
   blk::Status failure(u8 status, const blk::Request& request);
 

@@ -103,15 +103,18 @@ bool BlockQueue::ask_for_id() {
   std::array<dma::Mapping, 1 + kEndPieces> pieces;
   pieces[1] = {slots_.bus(at), id_bytes().data(), block::kIdBytes, dma::Direction::FromDevice};
   slot(token).fill(block::kTypeGetId, 0);
+  bool added = true;
   if (shape_.indirect) {
     const blk::HwQueue::Hold alone(*hw_queue_);
     ring_->add_table(token, slot(token).table(), std::span(pieces).subspan(1, 1));
-    tell_device();
-    return true;
+    commit();
+  } else {
+    {
+      const LockGuard guard(lock_);
+      added = add_chain(token, pieces);
+    }
+    commit();
   }
-  const LockGuard guard(lock_);
-  const bool added = add_chain(token, pieces);
-  tell_device();
   return added;
 }
 

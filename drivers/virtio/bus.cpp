@@ -131,24 +131,16 @@ void Device::give_up() {
 // --- Device: interrupts --------------------------------------------------------------------------
 
 void Device::handle_interrupt() {
-  u32 cause = kInterruptUsed | kInterruptConfig;
-  if (transport_.has_interrupt_status()) {
-    cause &= transport_.interrupt_status();
-    if (cause == 0) {
-      return;  // spurious, or of a device that was reset meanwhile
-    }
-    // Before the rings are looked at, so that what is used meanwhile interrupts again.
-    transport_.acknowledge_interrupt(cause);
+  const u32 causes = transport_.take_interrupts();
+  if (!live()) [[unlikely]] {
+    return;  // it was reset meanwhile
   }
-  if (!live()) {
-    return;
-  }
-  if ((cause & kInterruptUsed) != 0) {
-    for (u32 i = 0; i < queue_count_; ++i) {
-      handlers_[i].handler(handlers_[i].context);
+  if ((causes & kInterruptUsed) != 0) [[likely]] {
+    for (const QueueInterrupt& queue : std::span(handlers_).first(queue_count_)) {
+      queue.handler(queue.context);
     }
   }
-  if ((cause & kInterruptConfig) != 0) {
+  if ((causes & kInterruptConfig) != 0) [[unlikely]] {
     post(config_work_);
   }
 }

@@ -16,9 +16,9 @@ namespace sluice::virtio {
 
 // Of each descriptor of the ring. The first of a chain speaks for the chain.
 struct alignas(16) ChainShadow {
-  u32 writable_bytes;  // lent to the device to write
+  u32 lent;  // 1 + the bytes that the device may write; 0: not the first of one in flight
   u16 token;
-  u16 count;     // of the chain; 0: not the first of one that is in flight
+  u16 count;     // of descriptors in the chain
   u32 position;  // of the chain among all that were ever added
   u16 next;      // in the chain, or in the list of free descriptors
   u16 last;      // of the chain
@@ -47,10 +47,11 @@ class SplitQueue final : public Virtqueue {
                      const dma::Mapping& last);
   void add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle);
   bool publish();
+  u32 used_count();
   u32 take_used(std::span<Used> used);
   bool has_used() const;
   u32 in_flight() const {
-    return published_.load(std::memory_order_acquire) - last_used_.load(std::memory_order_relaxed);
+    return published_.load(std::memory_order_relaxed) - last_used_.load(std::memory_order_relaxed);
   }
   u32 free_descriptors() const { return free_count_; }
   void disable_interrupts();
@@ -59,15 +60,15 @@ class SplitQueue final : public Virtqueue {
 
  private:
   friend class TableBatch;
-  friend class UsedCursor;
+  friend class TableCursor;
 
   SplitQueue(Transport& transport, u32 index, u32 size, Options options, std::string_view name,
              DmaBuffer memory, std::unique_ptr<ChainShadow[]> shadow);
-  void make_available(usize head, u16 count, u32 writable_bytes);
-  u32 count_used();
+  void make_available(usize head, u32 writable_bytes);
   void report_index(u16 used_index, u16 waiting);
   void free_chain(u16 head, const ChainShadow& shadow);
-  bool accept_odd(u32 id, const ChainShadow& shadow, Used& out);
+  bool take_next(Used& used);
+  bool accept(u32 id, u32& bytes);
   bool report_element(u32 id, u32 bytes, const char* complaint);
 
   Options options_;
