@@ -5,9 +5,13 @@ import os
 from harness import case, run
 
 
-def _boot(word, *options):
+def _image():
     build = os.path.dirname(os.path.dirname(os.environ["SLUICE_IMAGE"]))
-    return run(*options, "--", word, env={"SLUICE_IMAGE": os.path.join(build, "tests", "boot", "boot_test")}, timeout="30")
+    return os.path.join(build, "tests", "boot", "boot_test")
+
+
+def _boot(word, *options):
+    return run(*options, "--", word, env={"SLUICE_IMAGE": _image()}, timeout="30")
 
 
 PANICS = {
@@ -51,3 +55,8 @@ def _registers():
 @case("all memory can be taken, given back and taken again")
 def _heap():
     _boot("heap").expect(0)
+
+
+@case("the firmware's seed is used, and wiped from the tree")
+def _seed():
+    _boot("seed").expect(0)
