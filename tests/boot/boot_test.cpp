@@ -159,6 +159,11 @@ int seed_is_wiped() {
   return 1;
 }
 
+int count_entropy() {
+  print("{} bytes\n", entropy::bytes_added());
+  return 0;
+}
+
 int interrupted_record() {
   console::write(console::Stream::Output, "before\n");
   panic("on purpose");
@@ -182,6 +187,7 @@ constexpr Case kCases[] = {
     {"heap", exhaust_heap},
     {"new", out_of_memory},
     {"seed", seed_is_wiped},
+    {"entropy", count_entropy},
     {"record", interrupted_record},
     {"harts", every_hart_runs},
     {"harts-timers", every_hart_has_a_timer},

@@ -2,7 +2,7 @@
 
 import os
 
-from harness import case, run
+from harness import case, check, read, run
 
 
 def _image():
@@ -60,3 +60,10 @@ def _heap():
 @case("the firmware's seed is used, and wiped from the tree")
 def _seed():
     _boot("seed").expect(0)
+
+
+@case("an image with a virtio device that is no disk has nothing of disks in it")
+def _no_disks():
+    _boot("entropy", "--qemu", "-device virtio-rng-device").expect(0, out="64 bytes\n")
+    names = b"_ZN6sluice3blk"
+    check(names in read(os.environ["SLUICE_IMAGE"]) and names not in read(_image()), "it has functions of the request layer")
