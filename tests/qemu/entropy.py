@@ -1,6 +1,8 @@
-"""Entropy: where the pool's comes from."""
+"""Entropy: where the pool's comes from, and that two boots differ."""
 
-from harness import case, run
+import re
+
+from harness import case, check, run
 
 RNG = ("--qemu", "-device virtio-rng-device")
 SILENT_RNG = ("--qemu", "-chardev null,id=null -object rng-egd,id=silent,chardev=null -device virtio-rng-device,rng=silent")
@@ -24,3 +26,16 @@ for _title, _words, _devices in (
 def _silent():
     text = ["virtio0  [virtio_rng]  bound\n", "virtio0: no entropy from it: timed out\n"]
     run(*SILENT_RNG, "--", "lsdev; dmesg").expect(0, in_out=text)
+
+
+def _seed(*words):
+    result = run(*words, "--append", "ram0.seed=random", "--", "dmesg").expect(0)
+    match = re.search(rb"ram0: seed=([0-9]+)\n", result.out)
+    check(match, f"no seed: {result.out[-1500:]!r}")
+    return match[1]
+
+
+@case("a random seed is another one in each boot")
+def _seeds():
+    seeds = {_seed(), _seed(), _seed(*RNG)}
+    check(len(seeds) == 3, f"seeds: {seeds}")
