@@ -42,6 +42,7 @@ inline constexpr u64 kVersion1 = bit(32);
 // -------------------------------------------------------------------------------------------------
 inline constexpr u32 kEmptySlot = 0;
 inline constexpr u32 kBlockDeviceId = 2;
+inline constexpr u32 kEntropyDeviceId = 4;
 
 // --- Interrupt status, 4.2.2
 // -----------------------------------------------------------------------------------------

@@ -86,6 +86,11 @@ enum class Mistake {
   SegmentTooLong,
   WritebackReadEarly,
   SplitHeaderOnLegacy,
+  // The entropy device
+  ReadsCapacity,
+  EntropyReadable,
+  EntropyBehindHeader,
+  EntropyOfNothing,
 };
 
 }  // namespace tiny

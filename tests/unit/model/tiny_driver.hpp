@@ -1,6 +1,7 @@
-// A small virtio-blk driver, registers and rings by hand, that makes at most one deliberate
-// mistake. It shares no numbers with the referee. Used by the referee's tests: with a mistake the
-// referee must name the rule, without it nothing. Reference: virtio 1.2, 3.1.1, 4.2.3, 2.7, 5.2.6.
+// A small virtio-blk driver (and virtio-rng, which is less), registers and rings by hand, that
+// makes at most one deliberate mistake. It shares no numbers with the referee. Used by the
+// referee's tests: with a mistake the referee must name the rule, without it nothing. Reference:
+// virtio 1.2, 3.1.1, 4.2.3, 2.7, 5.2.6.
 #pragma once
 
 #include <optional>
@@ -24,6 +25,7 @@ struct Options {
   bool polled = false;              // asks for no interrupts
   std::uint32_t segment_bytes = 0;  // of data in a descriptor; 0: all in one
   std::uint32_t queue = 0;
+  bool entropy = false;  // drives an entropy device
 };
 
 struct Request {
@@ -63,6 +65,8 @@ class Driver {
   bool write(std::uint64_t sector, std::span<const std::byte> bytes);
   bool flush();
   std::optional<std::string> id();
+  // Of an entropy device.
+  std::optional<Bytes> random(std::uint32_t bytes);
 
   // What a trap would do.
   void handle_interrupt();

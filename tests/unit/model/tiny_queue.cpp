@@ -48,6 +48,9 @@ std::optional<std::size_t> Driver::submit(std::uint32_t type, std::uint64_t sect
 std::vector<Driver::Piece> Driver::pieces(const Request& request) const {
   const std::uint64_t bus = request.block.bus.value();
   const std::uint16_t direction = request.type == 1 ? std::uint16_t{0} : kWrite;
+  if (options_.entropy) {
+    return {{bus + kHeader, request.data_bytes, kWrite}};
+  }
   std::vector<Piece> parts{{bus, kHeader, 0}};
   std::uint32_t most = options_.segment_bytes == 0 ? request.data_bytes : options_.segment_bytes;
   if (makes(Mistake::TooManySegments)) {
@@ -219,6 +222,16 @@ bool Driver::flush() {
     forget(*request);
   }
   return flushed;
+}
+
+std::optional<Bytes> Driver::random(std::uint32_t bytes) {
+  const auto request = submit(0, 0, {}, bytes);
+  if (!request || !wait(*request)) {
+    return std::nullopt;
+  }
+  Bytes random = data(*request);
+  forget(*request);
+  return random;
 }
 
 std::optional<std::string> Driver::id() {

@@ -21,7 +21,7 @@ bool Driver::start() {
   if (!negotiate()) {
     return false;
   }
-  capacity_ = read_capacity();
+  capacity_ = options_.entropy && !makes(Mistake::ReadsCapacity) ? 0 : read_capacity();
   if (accepted(kBlkSizeF) && get(kBlkSize) % 512 != 0) {
     return false;
   }
@@ -40,7 +40,7 @@ bool Driver::discover() {
     return false;
   }
   legacy_ = get(kVersion) == 1;
-  if (get(kDeviceId) != 2) {
+  if (get(kDeviceId) != (options_.entropy ? 4 : 2)) {
     return false;
   }
   if (makes(Mistake::WritesReadOnly)) {
