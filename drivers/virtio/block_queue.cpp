@@ -11,10 +11,11 @@
 namespace sluice::virtio {
 namespace {
 
-constexpr u32 kBatch = 64;       // completions taken under one holding of the lock
-constexpr u32 kMaxRounds = 256;  // batches per call: a ring's worth and much more
-constexpr u32 kFewInFlight = 8;  // up to here, each completion is told of at once
-constexpr u32 kEndPieces = 2;    // header and status
+constexpr u32 kBatch = 64;          // completions taken under one holding of the lock
+constexpr u32 kMaxRounds = 256;     // batches per call: a ring's worth and much more
+constexpr u64 kBreathNs = 100'000;  // after so many, before the rest
+constexpr u32 kFewInFlight = 8;     // up to here, each completion is told of at once
+constexpr u32 kEndPieces = 2;       // header and status
 
 constexpr dma::Direction data_direction(blk::Op op) {
   return op == blk::Op::Read ? dma::Direction::FromDevice : dma::Direction::ToDevice;
@@ -227,7 +228,7 @@ unsigned BlockQueue::reap(Why why) {
       return total;
     }
   }
-  silence_timer_.arm(clock::now_ns());  // the rest after a breath
+  silence_timer_.arm(clock::now_ns() + kBreathNs);
   return total;
 }
 
