@@ -17,6 +17,8 @@ std::string_view to_string(Op op) {
       return "discard";
     case Op::WriteZeroes:
       return "write zeroes";
+    case Op::SecureErase:
+      return "secure erase";
   }
   return "unknown operation";
 }

@@ -24,19 +24,21 @@ using Sector = Strong<struct SectorTag>;
 
 // A Flush makes durable what had ended before it was submitted; it waits for nothing else, and the
 // other operations end in any order (docs/request-layer.md, "What order there is").
-enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes };
-inline constexpr u32 kOps = 5;
+enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes, SecureErase };
+inline constexpr u32 kOps = 6;
 constexpr bool carries_data(Op op) {
   return op == Op::Read || op == Op::Write;
 }
 std::string_view to_string(Op op);
 
-// What a bio asks for beside its operation (Linux: REQ_PREFLUSH, REQ_FUA, REQ_POLLED, REQ_NOMERGE).
+// What a bio asks for beside its operation (Linux: REQ_PREFLUSH, REQ_FUA, REQ_POLLED, REQ_NOMERGE,
+// REQ_NOUNMAP).
 namespace bio_flag {
 inline constexpr u8 kPreflush = 1;  // Write: begins once what had ended before is durable
 inline constexpr u8 kFua = 2;       // Write: ends once it is durable itself
 inline constexpr u8 kPolled = 4;    // its submitter polls for it: no interrupt is asked for
 inline constexpr u8 kNoMerge = 8;   // becomes a request of its own
+inline constexpr u8 kNoUnmap = 16;  // WriteZeroes: the device keeps the place for what is written
 }  // namespace bio_flag
 
 // How an I/O ended.
@@ -97,13 +99,13 @@ class Bio : public ListNode<> {
   u8 flags = 0;                       // of bio_flag
   Sector sector{};                    // the first
   std::span<const Segment> segments;  // Read and Write; for the others empty
-  u64 range_bytes = 0;                // Discard and WriteZeroes: how far
+  u64 range_bytes = 0;                // of the operations without data: how far
   EndIo end_io = nullptr;
   void* context = nullptr;  // the submitter's
 
   Status status = Status::Ok;  // valid from end_io on
 
-  // Data bytes for Read and Write, the range for Discard and WriteZeroes, 0 for Flush.
+  // Data bytes for Read and Write, 0 for Flush, the range for the others.
   u64 bytes() const;
 
   // --- For schedulers, while they hold it ---

@@ -39,8 +39,9 @@ class Request : public ListNode<> {
   Op op() const { return static_cast<Op>(op_and_flags_ & 0xff); }
   bool fua() const { return (flags() & bio_flag::kFua) != 0; }  // only where Disk::Options::fua
   bool polled() const { return (flags() & bio_flag::kPolled) != 0; }
+  bool keeps_place() const { return (flags() & bio_flag::kNoUnmap) != 0; }
   Sector sector() const { return Sector(sector_); }
-  u64 bytes() const { return bytes_; }  // of data, or of the range of a Discard or WriteZeroes
+  u64 bytes() const { return bytes_; }  // of data, or of the range of an operation without
   u32 segment_count() const { return segment_count_; }  // what segments() yields
   u32 tag() const { return static_cast<u32>(tag_); }    // 0…depth−1, unique in its hardware queue
   HwQueue& hw_queue() const { return *hw_queue_; }

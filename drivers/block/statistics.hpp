@@ -25,6 +25,7 @@ constexpr Direction direction_of(Op op) {
       return Direction::Flush;
     case Op::Discard:
     case Op::WriteZeroes:
+    case Op::SecureErase:
       break;
   }
   return Direction::Discard;

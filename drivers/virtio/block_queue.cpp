@@ -41,8 +41,10 @@ inline void BlockQueue::remember(blk::Request& request, u32 piece, BusAddr bus) 
 }
 
 static_assert(static_cast<u32>(blk::Op::Read) == block::kTypeIn &&
-              static_cast<u32>(blk::Op::Write) == block::kTypeOut &&
-              blk::Op::Discard > blk::Op::Flush && blk::Op::WriteZeroes > blk::Op::Flush);
+              static_cast<u32>(blk::Op::Write) == block::kTypeOut);
+constexpr std::array<u32, blk::kOps> kTypes{block::kTypeIn,          block::kTypeOut,
+                                            block::kTypeFlush,       block::kTypeDiscard,
+                                            block::kTypeWriteZeroes, block::kTypeSecureErase};
 
 void BlockQueue::queue_rqs(blk::FreshBios& bios) {
   if (!takes_plain_) [[unlikely]] {
@@ -76,14 +78,15 @@ void BlockQueue::queue_rqs(blk::FreshBios& bios) {
   tell_device();
 }
 
-// All of the request's memory, or none of it; flushes have none. The request layer calls it from
-// one place at a time; with tables, that is all that the ring asks for.
+// All of the request's memory, or none of it. The request layer calls it from one place at a time;
+// with tables, that is all that the ring asks for.
 blk::QueueResult BlockQueue::queue_rq(blk::Request& request, bool last) {
-  if (!device_.live() || request.op() > blk::Op::Flush) {
+  if (!device_.live()) {
     return blk::QueueResult::Failed;
   }
   SLUICE_ASSERT(request.segment_count() <= shape_.max_segments);
-  const dma::Direction direction = data_direction(request.op());
+  const blk::Op op = request.op();
+  const dma::Direction direction = data_direction(op);
   std::array<dma::Mapping, kMaxSegments + kEndPieces> pieces;
   u32 mapped = 0;
   for (const blk::Segment segment : request.segments()) {
@@ -96,14 +99,18 @@ blk::QueueResult BlockQueue::queue_rq(blk::Request& request, bool last) {
     remember(request, mapped++, piece.bus);
   }
   SLUICE_ASSERT(mapped == request.segment_count());
+  u32 middle = mapped;
+  if (op > blk::Op::Flush) {
+    pieces[1] = describe_ranges(request);
+    middle = 1;
+  }
   const u32 token = request.tag();
-  const bool flush = request.op() == blk::Op::Flush;
-  slot(token).fill(flush ? block::kTypeFlush : static_cast<u32>(request.op()),
-                   flush ? 0 : request.sector().value());
-  const std::span all = std::span(pieces).first(mapped + kEndPieces);
+  slot(token).fill(kTypes[static_cast<u32>(op)],
+                   blk::carries_data(op) ? request.sector().value() : 0);
+  const std::span all = std::span(pieces).first(middle + kEndPieces);
   const u32 polled = request.polled() ? 1 : 0;  // counted before the device sees it
   if (shape_.indirect) {
-    ring_->add_table(token, slot(token).table(), all.subspan(1, mapped));
+    ring_->add_table(token, slot(token).table(), all.subspan(1, middle));
     polled_.fetch_add(polled, std::memory_order_relaxed);
   } else {
     const LockGuard guard(lock_);
@@ -117,6 +124,27 @@ blk::QueueResult BlockQueue::queue_rq(blk::Request& request, bool last) {
     commit();
   }
   return blk::QueueResult::Ok;
+}
+
+// The disk's limits see to it that there are no more than kMaxRanges.
+dma::Mapping BlockQueue::describe_ranges(const blk::Request& request) {
+  const usize at = slot_offset(request.tag()) + ranges_offset_;
+  auto* const ranges = reinterpret_cast<block::Range*>(slots_.bytes().data() + at);
+  const u64 most = shape_.range_sectors[static_cast<u32>(request.op())];
+  const bool unmap =
+      request.op() == blk::Op::WriteZeroes && shape_.zeroes_may_unmap && !request.keeps_place();
+  u64 sector = request.sector().value();
+  u64 left = request.bytes() >> blk::kSectorShift;
+  u32 count = 0;
+  for (; left > 0; ++count) {
+    SLUICE_ASSERT(count < kMaxRanges);
+    const u64 sectors = std::min(left, most);
+    ranges[count] = {sector, static_cast<u32>(sectors), unmap ? block::Range::kUnmap : 0};
+    sector += sectors;
+    left -= sectors;
+  }
+  return {slots_.bus(at), nullptr, count * static_cast<u32>(sizeof(block::Range)),
+          dma::Direction::ToDevice};
 }
 
 // `pieces` has the data in place, between room for header and status. The lock is held.
@@ -174,7 +202,7 @@ inline void BlockQueue::tell_device() {
 }
 
 // Takes the first `pieces` of its memory back from the device.
-inline void BlockQueue::unmap_data(const blk::Request& request, u32 pieces) {
+void BlockQueue::unmap_data(const blk::Request& request, u32 pieces) {
   if constexpr (port::kDmaUnmaps) {
     unmap_pieces(request, pieces);
   }

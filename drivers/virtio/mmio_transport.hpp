@@ -35,6 +35,8 @@ class MmioTransport final : public Transport {
   u32 status() override { return regs_.read(mmio::reg::status); }
   void set_status(u32 value) override { regs_.write(mmio::reg::status, value); }
   Result<void> reset() override;
+  void begin_reset() override;
+  bool is_reset() override { return status() == 0; }
   u64 device_features() override;
   void set_driver_features(u64 features) override;
 

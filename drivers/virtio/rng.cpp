@@ -68,8 +68,8 @@ RngSource::~RngSource() {
 // Nothing happens where it is lent already, or has come back.
 Result<void> RngSource::lend(usize bytes) {
   const LockGuard guard(lock_);
-  if (!device_.live() || frozen_) {
-    return fail(device_.live() ? Errc::Busy : Errc::Io);
+  if (frozen_ || !device_.live()) {
+    return fail(frozen_ ? Errc::Busy : Errc::Io);
   }
   if (state_ == State::Answered) {
     return {};
@@ -142,15 +142,17 @@ void RngSource::interrupted() {
 
 Result<void> RngSource::freeze() {
   const LockGuard guard(lock_);
-  if (!device_.live() || state_ == State::Lent) {
-    return fail(device_.live() ? Errc::Busy : Errc::Io);
+  if (!device_.live()) {
+    return fail(Errc::Io);
   }
   frozen_ = true;
   return {};
 }
 
+// The device was reset meanwhile: a buffer that it had is ours again.
 void RngSource::restore() {
   const LockGuard guard(lock_);
+  state_ = state_ == State::Lent ? State::Ours : state_;
   frozen_ = false;
 }
 

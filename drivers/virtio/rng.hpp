@@ -32,7 +32,6 @@ class RngDriver final : public Driver {
   void scan(Device& device) override;
   void remove(Device& device) override;
   void failed(Device& device) override;
-  // The device keeps what it knows while the machine sleeps. Busy: it still has a buffer.
   Result<void> freeze(Device& device) override;
   Result<void> restore(Device& device) override;
 };

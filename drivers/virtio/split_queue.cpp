@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <new>
 
 #include <sluice/kernel/log.hpp>
@@ -99,7 +100,6 @@ SplitQueue::SplitQueue(Transport& transport, u32 index, u32 size, Options option
     : Virtqueue(transport, index, size),
       options_(options),
       mask_(static_cast<u16>(size - 1)),
-      free_count_(static_cast<u16>(size)),
       shadow_(std::move(shadow)),
       memory_(std::move(memory)),
       name_(name) {
@@ -111,9 +111,26 @@ SplitQueue::SplitQueue(Transport& transport, u32 index, u32 size, Options option
   used_ring_ = objects_at<UsedElement>(memory_, layout.used + sizeof(RingHeader), size);
   const u32 used_end = static_cast<u32>(sizeof(RingHeader) + size * sizeof(UsedElement));
   avail_event_ = objects_at<le16>(memory_, layout.used + used_end, 1);
-  for (u32 i = 0; i < size; ++i) {
+  link_free_descriptors();
+}
+
+void SplitQueue::link_free_descriptors() {
+  for (u32 i = 0; i < size(); ++i) {
+    shadow_[i] = {};
+    shadow_[i].token = static_cast<u16>(i);
     shadow_[i].next = static_cast<u16>(i + 1);
   }
+  free_head_ = 0;
+  free_count_ = static_cast<u16>(size());
+}
+
+void SplitQueue::restart() {
+  std::memset(memory_.bytes().data(), 0, memory_.bytes().size());
+  link_free_descriptors();
+  added_.store(0, std::memory_order_relaxed);
+  published_.store(0, std::memory_order_relaxed);
+  last_used_.store(0, std::memory_order_relaxed);
+  mark_whole();
 }
 
 QueuePlace SplitQueue::place() const {
@@ -161,7 +178,6 @@ void SplitQueue::prepare_table(u32 token, const Table& table, const dma::Mapping
   Descriptor& outer = descriptors_[token];
   outer.addr = table.bus.value();
   outer.flags = Descriptor::kIndirect;
-  shadow_[token].token = static_cast<u16>(token);
   tables_ = true;
   table_end_bytes_ = last.bytes;
 }

@@ -38,10 +38,9 @@ class SplitQueue final : public Virtqueue {
   static Result<std::unique_ptr<SplitQueue>> create(Transport& transport, u32 index, u32 size,
                                                     Options options, std::string_view name);
 
-  // Where it is, for Transport::set_up_queue.
-  QueuePlace place() const;
-
   // What Virtqueue promises.
+  QueuePlace place() const;
+  void restart();
   bool add(std::span<const dma::Mapping> pieces, u32 token);
   void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
                      const dma::Mapping& last);
@@ -64,6 +63,7 @@ class SplitQueue final : public Virtqueue {
 
   SplitQueue(Transport& transport, u32 index, u32 size, Options options, std::string_view name,
              DmaBuffer memory, std::unique_ptr<ChainShadow[]> shadow);
+  void link_free_descriptors();
   void make_available(usize head, u32 writable_bytes);
   void report_index(u16 used_index, u16 waiting);
   void free_chain(u16 head, const ChainShadow& shadow);
@@ -76,7 +76,7 @@ class SplitQueue final : public Virtqueue {
   u32 table_end_bytes_ = 0;  // of each table's last piece
   u16 mask_;                 // size − 1
   u16 free_head_ = 0;        // valid where free_count_ > 0
-  u16 free_count_;
+  u16 free_count_ = 0;
   std::atomic<u32> added_{0};      // chains, of which the next publish() shows the last
   std::atomic<u32> published_{0};  // chains that the device sees: its index is the lower half
   std::atomic<u32> last_used_{0};  // elements that were taken

@@ -50,6 +50,9 @@ class Transport {
   // Resets, and waits until the device says that it has: from then on it touches no memory.
   // Timeout, logged.
   virtual Result<void> reset() = 0;
+  // The same in pieces, for who cannot wait.
+  virtual void begin_reset() = 0;
+  virtual bool is_reset() = 0;
   virtual u64 device_features() = 0;
   virtual void set_driver_features(u64 features) = 0;
 

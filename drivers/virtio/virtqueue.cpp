@@ -44,6 +44,12 @@ void Virtqueue::disable_interrupts() {
 bool Virtqueue::enable_interrupts(u32 skip) {
   return split().enable_interrupts(skip);
 }
+void Virtqueue::restart() {
+  split().restart();
+}
+QueuePlace Virtqueue::place() const {
+  return split().place();
+}
 void Virtqueue::abandon() {
   split().abandon();
 }

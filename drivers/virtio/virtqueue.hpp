@@ -94,6 +94,11 @@ class Virtqueue {
   // used already, so that the interrupt may not come: take them, and ask again.
   [[nodiscard]] bool enable_interrupts(u32 skip);
 
+  // The device was reset: empties the queue, as it was made, for Transport::set_up_queue(). Buffers
+  // that were in it are the driver's again, and tables are to be prepared anew.
+  void restart();
+  // Where it is, for Transport::set_up_queue.
+  QueuePlace place() const;
   // The device could not be reset: its memory is never given back.
   void abandon();
 
@@ -101,6 +106,7 @@ class Virtqueue {
   Virtqueue(Transport& transport, u32 index, u32 size)
       : doorbell_(transport.doorbell(index)), index_(index), size_(size) {}
   void mark_broken() { broken_ = true; }
+  void mark_whole() { broken_ = false; }
 
  private:
   SplitQueue& split();

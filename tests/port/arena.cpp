@@ -153,6 +153,14 @@ std::span<std::byte> Arena::at(u64 bus, u64 bytes) {
   return {region.data + (bus - start), bytes};
 }
 
+void Arena::scribble_over_mappings(std::byte with) {
+  for (auto& [bus, region] : regions_) {
+    if (region.mapping) {
+      std::memset(region.data, static_cast<int>(with), region.bytes);
+    }
+  }
+}
+
 usize Arena::live_mappings() const {
   return static_cast<usize>(std::count_if(regions_.begin(), regions_.end(),
                                           [](const auto& entry) { return entry.second.mapping; }));

@@ -23,6 +23,8 @@ struct FakeTransport final : virtio::Transport {
   u32 status() override { return 0; }
   void set_status(u32) override {}
   Result<void> reset() override { return {}; }
+  void begin_reset() override {}
+  bool is_reset() override { return true; }
   u64 device_features() override { return 0; }
   void set_driver_features(u64) override {}
   u32 config_bytes() const override { return 0; }
