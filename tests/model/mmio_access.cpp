@@ -9,7 +9,7 @@
 namespace referee {
 namespace {
 
-enum class Layout { Both, Modern, Legacy, SharedMemory };
+enum class Layout { Both, Modern, Legacy, SharedMemory, RingReset };
 
 struct Register {
   std::uint64_t offset;
@@ -19,8 +19,7 @@ struct Register {
   Layout layout = Layout::Both;
 };
 
-// Table 4.1 (4.2.2) and table 4.2 (4.2.4). QueueReset is not here: it exists with RING_RESET, which
-// is never offered.
+// Table 4.1 (4.2.2) and table 4.2 (4.2.4).
 constexpr std::array kRegisters = {
     Register{kMagicValue, "MagicValue", true, false},
     Register{kVersion, "Version", true, false},
@@ -52,6 +51,7 @@ constexpr std::array kRegisters = {
     Register{kShmLenHigh, "SHMLenHigh", true, false, Layout::SharedMemory},
     Register{kShmBaseLow, "SHMBaseLow", true, false, Layout::SharedMemory},
     Register{kShmBaseHigh, "SHMBaseHigh", true, false, Layout::SharedMemory},
+    Register{kQueueReset, "QueueReset", true, true, Layout::RingReset},
     Register{kConfigGeneration, "ConfigGeneration", true, false, Layout::Modern},
 };
 
@@ -138,6 +138,9 @@ bool MmioDevice::check_control(std::uint64_t offset, unsigned width, bool is_wri
   if (found->layout == Layout::SharedMemory) {
     return broken(rule::mmio_shared_memory, found->name);
   }
+  if (found->layout == Layout::RingReset && !driver().has(kFeatureRingReset)) {
+    return broken(rule::queue_reset_unnegotiated);
+  }
   if (is_write && !found->writable) {
     return broken(rule::mmio_read_only, found->name);
   }
@@ -199,7 +202,7 @@ void MmioDevice::write_config(std::uint64_t offset, unsigned width, std::uint32_
   } else if (!field->writable || (!legacy() && (accepted_ & field->feature) != field->feature)) {
     judge.broken(rule::config_read_only, std::string(field->name));
   } else {
-    personality_.config_written(*field, value);
+    personality_.config_written(*field, value, judge);
   }
 }
 

@@ -27,7 +27,7 @@ struct Setup {
   std::uint32_t version = 2;  // 1: legacy
   std::uint16_t queue_num_max = 256;
   // Offered besides the personality's own; VERSION_1 is added for version 2 and taken away for
-  // version 1, ANY_LAYOUT the other way round.
+  // version 1, ANY_LAYOUT the other way round. Not offered unless asked for: RING_RESET.
   std::uint64_t features = kFeatureIndirect | kFeatureEventIdx | kFeatureAnyLayout;
   std::uint64_t withheld = 0;  // taken from all that would be offered
 };
@@ -45,6 +45,7 @@ struct Knobs {
   bool always_interrupt = false;      // whatever the driver asked for: spurious interrupts
   std::uint32_t reset_reads = 0;      // reads of Status after a reset that do not yet say 0
   bool refuse_features = false;       // FEATURES_OK does not stick
+  std::uint32_t queue_reset_reads = 0;  // reads of QueueReset after a queue's reset that say 1
 };
 
 struct Counters {
@@ -124,6 +125,9 @@ class MmioDevice {
     std::uint32_t pfn = 0;                   // legacy
     std::optional<SplitQueue> ring;
     bool awake = false;
+    std::optional<QueuePlace> reset;  // reset by the driver, and QueueReset not read to be 0
+    std::uint32_t reset_reads_left = 0;
+    bool was_reset = false;  // it may be set up again
     bool in_use() const { return ready || pfn != 0; }
   };
   struct InFlight {
@@ -171,6 +175,12 @@ class MmioDevice {
   void start_queue(QueueRegisters& queue, const QueuePlace& place);
   void stop_queue(QueueRegisters& queue);
   void check_set_up_time();
+
+  // mmio_queue_reset.cpp: RING_RESET
+  std::uint32_t read_queue_reset(QueueRegisters& queue);
+  void write_queue_reset(QueueRegisters& queue, std::uint32_t value);
+  void finish_queue_reset(QueueRegisters& queue);
+  void check_queue_reset(QueueRegisters& queue);
 
   // mmio_work.cpp: the device at work
   bool take_one();

@@ -42,6 +42,8 @@ std::uint32_t MmioDevice::read_queue(std::uint64_t offset) {
       return queue->ready ? 1 : 0;
     case kQueuePfn:
       return queue->pfn;
+    case kQueueReset:
+      return read_queue_reset(*queue);
     default:
       if (legacy() && queue->in_use()) {
         judge.broken(rule::queue_in_use, "QueueNumMax of queue " + std::to_string(queue_sel_));
@@ -59,6 +61,11 @@ void MmioDevice::write_queue(std::uint64_t offset, std::uint32_t value) {
   }
   if (std::exchange(queue->stopped, std::nullopt)) {
     judge.broken(rule::queue_stop_unread, name);
+  }
+  check_queue_reset(*queue);
+  if (offset == kQueueReset) {
+    write_queue_reset(*queue, value);
+    return;
   }
   if (offset == kQueueReady) {
     write_queue_ready(*queue, value);
@@ -90,7 +97,7 @@ void MmioDevice::write_queue(std::uint64_t offset, std::uint32_t value) {
 
 void MmioDevice::check_set_up_time() {
   check_features_ok();
-  if (!legacy() && live()) {
+  if (!legacy() && live() && !selected()->was_reset) {
     judge.broken(rule::queue_late, "queue " + std::to_string(queue_sel_));
   }
 }
@@ -185,8 +192,9 @@ void MmioDevice::stop_queue(QueueRegisters& queue) {
   queue.pfn = 0;
   queue.awake = false;
   queue.ring.reset();
+  const auto index = &queue - queues_.data();
   std::erase_if(in_flight_,
-                [this](const InFlight& request) { return request.chain.queue == queue_sel_; });
+                [index](const InFlight& request) { return request.chain.queue == index; });
 }
 
 }  // namespace referee

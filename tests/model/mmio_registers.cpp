@@ -15,7 +15,8 @@ constexpr std::uint32_t kPatience = 8;
 
 std::uint64_t MmioDevice::offered() const {
   std::uint64_t features = personality_.features() | setup_.features;
-  features &= ~(legacy() ? kFeatureVersion1 : kFeatureAnyLayout | kFeatureNotifyOnEmpty);
+  features &= ~(legacy() ? kFeatureVersion1 | kFeatureRingReset
+                         : kFeatureAnyLayout | kFeatureNotifyOnEmpty);
   features |= legacy() ? 0 : kFeatureVersion1;
   return features & ~setup_.withheld;
 }
@@ -138,7 +139,7 @@ void MmioDevice::write_notify(std::uint32_t value) {
     judge.broken(rule::notify_early, "queue " + hex(value));
     return;
   }
-  if (value >= queues_.size() || !queues_[value].ring) {
+  if (value >= queues_.size() || !queues_[value].ring || queues_[value].reset) {
     judge.broken(rule::notify_no_queue, hex(value));
     return;
   }

@@ -98,13 +98,18 @@ void MmioDevice::negotiate() {
   if (features_refused_ || knobs.refuse_features) {
     features_refused_ = true;
     status_ &= ~kFeaturesOk;
+    return;
   }
+  personality_.negotiated(driver(), judge);
 }
 
 void MmioDevice::go_live() {
   check_torn();
   if (legacy() && (offered() & ~accepted_ & kFeatureAnyLayout) != 0) {
     judge.broken(rule::features_any_layout, "accepted " + hex(accepted_));
+  }
+  if (legacy()) {
+    personality_.negotiated(driver(), judge);
   }
   for (QueueRegisters& queue : queues_) {
     if (queue.ring) {

@@ -34,6 +34,9 @@ void MmioDevice::check_memory() {
       queue.stopped.reset();
       judge.broken(rule::queue_stop_unread, "its rings are gone already");
     }
+    if (queue.reset && !is_lent(*queue.reset, memory_)) {
+      check_queue_reset(queue);
+    }
   }
   if (broken_down_ || resetting_) {
     return;
@@ -57,7 +60,7 @@ void MmioDevice::check_memory() {
 bool MmioDevice::take_one() {
   for (std::size_t i = 0; i < queues_.size() && !broken_down_; ++i) {
     QueueRegisters& queue = queues_[(next_queue_ + i) % queues_.size()];
-    if (queue.ring && take_from(queue)) {
+    if (queue.ring && !queue.reset && take_from(queue)) {
       next_queue_ = (next_queue_ + i + 1) % queues_.size();
       return true;
     }

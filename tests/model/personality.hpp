@@ -66,10 +66,13 @@ class Personality {
   // `field` is one of config_fields(); the whole field's value, whatever the width of the driver's
   // access.
   virtual std::uint64_t config_value(const ConfigField& field) const = 0;
-  virtual void config_written(const ConfigField&, std::uint64_t) {}
+  virtual void config_written(const ConfigField&, std::uint64_t, Judge&) {}
   // A field that exists but may not be read now: the place for a rule of the device type (before
   // FEATURES_OK, …).
   virtual void config_read(const ConfigField&, bool /*features_ok*/, bool /*legacy*/, Judge&) {}
+
+  // The driver's acceptance is complete: FEATURES_OK holds (legacy: DRIVER_OK).
+  virtual void negotiated(const Negotiated&, Judge&) {}
 
   virtual void reset() {}
 

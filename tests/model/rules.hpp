@@ -1,6 +1,6 @@
 // Every rule that the referee judges a driver by, with the clause of virtio 1.2 that says so.
 // Used by the referee's parts where a driver breaks one; README.md lists the same rules for people.
-// Reference: virtio 1.2. A sentence that the specification words as SHOULD says so.
+// Reference: virtio 1.2. A sentence that the specification words as SHOULD says so, and is marked.
 #pragma once
 
 #include "judge.hpp"
@@ -57,7 +57,8 @@ inline constexpr Rule config_read_only{
 inline constexpr Rule reset_first{"reset.first", "3.1.1",
                                   "Initialization begins with a reset of the device."};
 inline constexpr Rule reset_unread{
-    "reset.unread", "2.4.2", "A reset is complete only when Status reads 0 (SHOULD): wait for it."};
+    "reset.unread", "2.4.2", "A reset is complete only when Status reads 0 (SHOULD): wait for it.",
+    true};
 inline constexpr Rule status_cleared{"status.cleared", "2.1.1",
                                      "A bit of Status is not cleared but by a reset."};
 inline constexpr Rule status_order{
@@ -116,6 +117,12 @@ inline constexpr Rule queue_not_zeroed{"queue.not_zeroed", "4.2.3.2",
 inline constexpr Rule queue_page_size{
     "queue.page_size", "4.2.4", "GuestPageSize is a power of 2, written before queues are used."};
 inline constexpr Rule queue_align{"queue.align", "4.2.4", "QueueAlign is a power of 2."};
+inline constexpr Rule queue_reset_unnegotiated{
+    "queue.reset_unnegotiated", "4.2.2", "QueueReset is used only where RING_RESET was accepted."};
+inline constexpr Rule queue_reset_value{"queue.reset_value", "4.2.2", "QueueReset is written 1."};
+inline constexpr Rule queue_reset_unread{
+    "queue.reset_unread", "4.2.2.2",
+    "The reset of a queue is complete only when QueueReset reads 0: wait for it."};
 
 // --- Notifications and interrupts ---------------------------------------------------------------
 inline constexpr Rule notify_early{"notify.early", "3.1.1",
@@ -200,6 +207,23 @@ inline constexpr Rule blk_command_feature{"blk.command_feature", "5.2.3",
                                           "A command is sent only where its feature was accepted."};
 inline constexpr Rule blk_flush_sector{"blk.flush_sector", "5.2.6.1", "A flush has sector 0."};
 inline constexpr Rule blk_id_bytes{"blk.id_bytes", "5.2.6.1", "Data of GET_ID is 20 bytes."};
+inline constexpr Rule blk_lifetime_bytes{"blk.lifetime_bytes", "5.2.6",
+                                         "Data of GET_LIFETIME is 6 bytes."};
+inline constexpr Rule blk_sector_unused{"blk.sector_unused", "5.2.6",
+                                        "The sector of a command that is no read or write is 0."};
+inline constexpr Rule blk_range_multiple{
+    "blk.range_multiple", "5.2.6.1",
+    "Data of DISCARD, WRITE_ZEROES and SECURE_ERASE is a whole number of 16-byte ranges."};
+inline constexpr Rule blk_range_count{
+    "blk.range_count", "5.2.6.1",
+    "Such a command has one range at least, and no more than the device says (max_…_seg)."};
+inline constexpr Rule blk_range_sectors{
+    "blk.range_sectors", "5.2.3", "A range is no longer than the device says (max_…_sectors)."};
+inline constexpr Rule blk_range_flags{
+    "blk.range_flags", "5.2.6",
+    "A range has no flag but unmap, and that one only in WRITE_ZEROES."};
+inline constexpr Rule blk_discard_unmap{"blk.discard_unmap", "5.2.6.1",
+                                        "The flag unmap of a range to discard is 0."};
 inline constexpr Rule blk_seg_max{"blk.seg_max", "5.2.3",
                                   "A request has no more data segments than seg_max, if accepted."};
 inline constexpr Rule blk_size_max{"blk.size_max", "5.2.3",
@@ -208,6 +232,8 @@ inline constexpr Rule blk_queue{"blk.queue", "5.2.2",
                                 "Without MQ only queue 0 is used for requests."};
 inline constexpr Rule blk_writeback_early{"blk.writeback_early", "5.2.5.1",
                                           "The field writeback is not read before FEATURES_OK."};
+inline constexpr Rule blk_writeback_value{"blk.writeback_value", "5.2.6.1",
+                                          "The field writeback is written 0 or 1."};
 inline constexpr Rule blk_legacy_framing{"blk.legacy_framing", "5.2.6.4",
                                          "Legacy without ANY_LAYOUT: the header is one descriptor, "
                                          "the status byte another, at the end."};

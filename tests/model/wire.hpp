@@ -28,6 +28,7 @@ inline constexpr std::uint64_t kFeatureAnyLayout = feature_bit(27);      // lega
 inline constexpr std::uint64_t kFeatureIndirect = feature_bit(28);
 inline constexpr std::uint64_t kFeatureEventIdx = feature_bit(29);
 inline constexpr std::uint64_t kFeatureVersion1 = feature_bit(32);
+inline constexpr std::uint64_t kFeatureRingReset = feature_bit(40);
 
 // --- Control registers, 4.2.2 and (legacy) 4.2.4 ------------------------------------------------
 inline constexpr std::uint64_t kMagicValue = 0x000;
@@ -60,6 +61,7 @@ inline constexpr std::uint64_t kShmLenLow = 0x0b0;
 inline constexpr std::uint64_t kShmLenHigh = 0x0b4;
 inline constexpr std::uint64_t kShmBaseLow = 0x0b8;
 inline constexpr std::uint64_t kShmBaseHigh = 0x0bc;
+inline constexpr std::uint64_t kQueueReset = 0x0c0;
 inline constexpr std::uint64_t kConfigGeneration = 0x0fc;
 inline constexpr std::uint64_t kConfig = 0x100;
 inline constexpr std::uint64_t kRegisterBytes = 0x200;  // what a slot of the usual machines covers

@@ -43,7 +43,8 @@ TEST_CASE("Registers are judged by width, alignment, layout and direction") {
   Live live;
   CHECK(live.read(0x072, 4) == "mmio.width");
   CHECK(live.write(0x070, 15, 2) == "mmio.width");
-  CHECK(live.read(0x0c0) == "mmio.undescribed");  // QueueReset, without RING_RESET
+  CHECK(live.read(0x0c0) == "queue.reset_unnegotiated");
+  CHECK(live.read(0x0c4) == "mmio.undescribed");
   CHECK(live.read(0x200) == "mmio.undescribed");
   CHECK(live.read(0x0b0) == "mmio.shared_memory");
   CHECK(live.read(0x050) == "mmio.write_only");

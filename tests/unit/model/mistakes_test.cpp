@@ -1,55 +1,17 @@
-// Every deliberate mistake of the tiny driver: the referee names its rule and no other, and finds
-// nothing in the same driver mended.
-#include <set>
+// Every deliberate mistake of the tiny driver with registers and rings; its mistakes with the disk
+// are in mistakes_block_test.cpp.
+#include <utility>
 
-#include "bench.hpp"
-#include "tests/catch.hpp"
+#include "case.hpp"
 
 using namespace tiny;
 
 namespace {
 
-struct Case {
-  Mistake mistake;
-  std::string rule;
-  referee::BlockOptions block{};
-  referee::Setup setup{};
-  Options options{};
-  std::uint32_t reset_reads = 0;
-};
-
-referee::Setup legacy(std::uint64_t withheld = 0) {
-  return {.version = 1, .withheld = withheld};
-}
-
-// Runs the driver to its end. True where everything that it did came out right.
-bool run(Bench& bench, const Case& test, Mistake mistake) {
-  bench.device.knobs.reset_reads = test.reset_reads;
-  Driver driver(bench.world, bench.device, test.options, mistake);
-  const bool writes = !test.block.read_only || mistake == Mistake::WritesReadOnlyDisk;
-  const bool right = driver.start() && routine(driver, writes);
-  driver.stop();
-  bench.device.check_memory();
-  return right;
-}
-
-void expect(const Case& test) {
-  {
-    Bench bench(test.block, test.setup);
-    bench.device.judge.mode = referee::Judge::Mode::Collect;
-    run(bench, test, test.mistake);
-    std::set<std::string_view> named;
-    for (const referee::Verdict& verdict : bench.device.verdicts()) {
-      named.insert(verdict.rule->id);
-    }
-    INFO(bench.device.judge.report());
-    CHECK(named == std::set<std::string_view>{test.rule});
-  }
-  {
-    Bench bench(test.block, test.setup);
-    CHECK(run(bench, test, Mistake::None));
-    CHECK(bench.device.judge.report() == "");
-  }
+referee::Setup ring_reset() {
+  referee::Setup setup;
+  setup.features |= referee::kFeatureRingReset;
+  return setup;
 }
 
 }  // namespace
@@ -215,6 +177,39 @@ TEST_CASE("A queue stopped without reading QueueReady back is queue.stop_unread"
   expect({.mistake = Mistake::StopUnread, .rule = "queue.stop_unread"});
 }
 
+TEST_CASE("QueueReset read without RING_RESET is queue.reset_unnegotiated") {
+  expect({.mistake = Mistake::QueueResetUnnegotiated, .rule = "queue.reset_unnegotiated"});
+}
+
+TEST_CASE("QueueReset written 2 is queue.reset_value") {
+  expect({.mistake = Mistake::QueueResetTwo,
+          .rule = "queue.reset_value",
+          .setup = ring_reset(),
+          .options = {.ring_reset = true}});
+}
+
+TEST_CASE("A queue's rings freed before QueueReset was read back is queue.reset_unread") {
+  expect({.mistake = Mistake::QueueResetUnread,
+          .rule = "queue.reset_unread",
+          .setup = ring_reset(),
+          .options = {.ring_reset = true}});
+}
+
+TEST_CASE("A queue's rings freed while its reset goes on is queue.reset_unread") {
+  expect({.mistake = Mistake::QueueResetUnread,
+          .rule = "queue.reset_unread",
+          .setup = ring_reset(),
+          .options = {.ring_reset = true},
+          .queue_reset_reads = 3});
+}
+
+TEST_CASE("A queue enabled again and not set up anew is queue.incomplete") {
+  expect({.mistake = Mistake::ReenabledUnconfigured,
+          .rule = "queue.incomplete",
+          .setup = ring_reset(),
+          .options = {.ring_reset = true}});
+}
+
 // --- Notifications and interrupts ---------------------------------------------------------------
 
 TEST_CASE("A notification before DRIVER_OK is notify.early") {
@@ -336,66 +331,6 @@ TEST_CASE("An indirect table longer than the queue is split.too_long") {
   expect({.mistake = Mistake::IndirectTooLong,
           .rule = "split.too_long",
           .options = {.indirect = true}});
-}
-
-// --- The block device ---------------------------------------------------------------------------
-
-TEST_CASE("A header of 8 bytes is blk.header") {
-  expect({.mistake = Mistake::ShortHeader, .rule = "blk.header"});
-}
-
-TEST_CASE("A status byte that is not device-writable is blk.status") {
-  expect({.mistake = Mistake::StatusReadable, .rule = "blk.status"});
-}
-
-TEST_CASE("A write whose data is device-writable is blk.data_direction") {
-  expect({.mistake = Mistake::DataBothWays, .rule = "blk.data_direction"});
-}
-
-TEST_CASE("Data that is not a multiple of 512 bytes is blk.data_multiple") {
-  expect({.mistake = Mistake::DataRagged, .rule = "blk.data_multiple"});
-}
-
-TEST_CASE("A read beyond the capacity is blk.capacity") {
-  expect({.mistake = Mistake::BeyondCapacity, .rule = "blk.capacity"});
-}
-
-TEST_CASE("A write to a read-only disk is blk.read_only") {
-  expect({.mistake = Mistake::WritesReadOnlyDisk,
-          .rule = "blk.read_only",
-          .block = {.read_only = true}});
-}
-
-TEST_CASE("A flush without FLUSH is blk.command_feature") {
-  expect({.mistake = Mistake::FlushUnnegotiated, .rule = "blk.command_feature"});
-}
-
-TEST_CASE("A flush of a sector is blk.flush_sector") {
-  expect({.mistake = Mistake::FlushWithSector, .rule = "blk.flush_sector"});
-}
-
-TEST_CASE("An id of 16 bytes is blk.id_bytes") {
-  expect({.mistake = Mistake::IdTooShort, .rule = "blk.id_bytes"});
-}
-
-TEST_CASE("More segments than seg_max is blk.seg_max") {
-  expect({.mistake = Mistake::TooManySegments,
-          .rule = "blk.seg_max",
-          .block = {.seg_max = 2},
-          .options = {.limits = true, .segment_bytes = 512}});
-}
-
-TEST_CASE("A segment longer than size_max is blk.size_max") {
-  expect({.mistake = Mistake::SegmentTooLong,
-          .rule = "blk.size_max",
-          .block = {.size_max = 512},
-          .options = {.limits = true, .segment_bytes = 512}});
-}
-
-TEST_CASE("A header in two pieces on a legacy device without ANY_LAYOUT is blk.legacy_framing") {
-  expect({.mistake = Mistake::SplitHeaderOnLegacy,
-          .rule = "blk.legacy_framing",
-          .setup = legacy(referee::kFeatureAnyLayout)});
 }
 
 // --- Mistakes that need a device that moves ------------------------------------------------------

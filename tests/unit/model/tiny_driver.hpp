@@ -24,14 +24,22 @@ struct Options {
   bool polled = false;              // asks for no interrupts
   std::uint32_t segment_bytes = 0;  // of data in a descriptor; 0: all in one
   std::uint32_t queue = 0;
+  bool ring_reset = false;
 };
 
 struct Request {
   sluice::port::DmaBlock block;  // header, data, status, then an indirect table
   std::uint32_t type = 0;
   std::uint32_t data_bytes = 0;
+  bool to_device = false;
   std::vector<std::uint16_t> descriptors;
   bool done = false;
+};
+
+struct Range {
+  std::uint64_t sector;
+  std::uint32_t sectors;
+  std::uint32_t flags = 0;
 };
 
 class Driver {
@@ -45,6 +53,9 @@ class Driver {
 
   // From the first register to DRIVER_OK. False where there is no device, or it refuses.
   bool start();
+  // With RING_RESET: resets the queue, waits for that, and sets it up anew with `size` entries.
+  // What was in flight is forgotten.
+  bool restart_queue(std::uint32_t size);
   // Stops the queue, resets the device, waits for the reset, and gives the memory back.
   void stop();
 
@@ -63,12 +74,17 @@ class Driver {
   bool write(std::uint64_t sector, std::span<const std::byte> bytes);
   bool flush();
   std::optional<std::string> id();
+  std::optional<Bytes> lifetime();
+  // DISCARD (11), WRITE_ZEROES (13) or SECURE_ERASE (14).
+  bool work_on_ranges(std::uint32_t type, std::vector<Range> ranges);
+  void set_writeback(std::uint8_t mode);
 
   // What a trap would do.
   void handle_interrupt();
   // Reads the capacity, as after a configuration interrupt.
   std::uint64_t read_capacity();
 
+  bool accepted(std::uint64_t bit) const { return (features_ & bit) != 0; }
   std::uint64_t capacity() const { return capacity_; }
   std::uint32_t queue_size() const { return size_; }
   std::uint32_t interrupts() const { return interrupts_; }
@@ -81,7 +97,6 @@ class Driver {
     std::uint16_t flags;
   };
   bool makes(Mistake mistake) const { return mistake_ == mistake; }
-  bool accepted(std::uint64_t bit) const { return (features_ & bit) != 0; }
 
   std::uint32_t get(std::uint64_t reg) { return device_.read(reg, 4); }
   void put(std::uint64_t reg, std::uint32_t value) { device_.write(reg, 4, value); }
@@ -97,6 +112,7 @@ class Driver {
   void write_addresses();
   void go_live();
   sluice::port::DmaBlock allocate(std::size_t bytes, std::size_t alignment, bool zeroed);
+  void make_rings();
   void free_rings();
   void free_all();
 
@@ -114,6 +130,7 @@ class Driver {
   void arm();
 
   // tiny_mistakes.cpp: what goes wrong, and when
+  void spoil_ranges(std::uint32_t type, std::vector<Range>& ranges) const;
   void spoil_request(Request& request, std::vector<Piece>& pieces);
   void spoil_descriptors(const Request& request);
   void spoil_published();

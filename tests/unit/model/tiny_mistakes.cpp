@@ -5,6 +5,33 @@
 
 namespace tiny {
 
+void Driver::spoil_ranges(std::uint32_t type, std::vector<Range>& ranges) const {
+  constexpr std::uint32_t kDiscardType = 11;
+  constexpr std::uint32_t kWriteZeroesType = 13;
+  switch (mistake_) {
+    case Mistake::NoRanges:
+      ranges.clear();
+      break;
+    case Mistake::TooManyRanges:
+      ranges.resize(8, ranges.front());
+      break;
+    case Mistake::RangeTooLong:
+      ranges.back().sectors = 65;
+      break;
+    case Mistake::RangeBeyondCapacity:
+      ranges.back().sector = capacity_ - 1;
+      break;
+    case Mistake::DiscardUnmaps:
+      ranges.back().flags = type == kDiscardType ? 1 : 0;
+      break;
+    case Mistake::RangeFlagUnknown:
+      ranges.back().flags = type == kWriteZeroesType ? 2 : 0;
+      break;
+    default:
+      break;
+  }
+}
+
 void Driver::spoil_request(Request& request, std::vector<Piece>& parts) {
   const bool read = request.type == 0;
   const bool write = request.type == 1;
@@ -19,6 +46,11 @@ void Driver::spoil_request(Request& request, std::vector<Piece>& parts) {
       break;
     case Mistake::DataBothWays:  // a write whose data the device is to write
       if (write) {
+        parts[1].flags = kWrite;
+      }
+      break;
+    case Mistake::RangesWritable:
+      if (request.to_device && !write) {
         parts[1].flags = kWrite;
       }
       break;

@@ -21,6 +21,7 @@ std::optional<std::size_t> Driver::submit(std::uint32_t type, std::uint64_t sect
                                           std::span<const std::byte> out, std::uint32_t in_bytes) {
   Request request;
   request.type = type;
+  request.to_device = !out.empty();
   request.data_bytes = in_bytes + static_cast<std::uint32_t>(out.size());
   request.block = allocate(table_offset(request) + 16 * kTableEntries, 16, true);
   poke(request.block.data, type);
@@ -47,7 +48,7 @@ std::optional<std::size_t> Driver::submit(std::uint32_t type, std::uint64_t sect
 
 std::vector<Driver::Piece> Driver::pieces(const Request& request) const {
   const std::uint64_t bus = request.block.bus.value();
-  const std::uint16_t direction = request.type == 1 ? std::uint16_t{0} : kWrite;
+  const std::uint16_t direction = request.to_device ? std::uint16_t{0} : kWrite;
   std::vector<Piece> parts{{bus, kHeader, 0}};
   std::uint32_t most = options_.segment_bytes == 0 ? request.data_bytes : options_.segment_bytes;
   if (makes(Mistake::TooManySegments)) {
@@ -191,50 +192,6 @@ void Driver::forget(std::size_t number) {
     world_.arena.free(request.block);
     request.block = {};
   }
-}
-
-std::optional<Bytes> Driver::read(std::uint64_t sector, std::uint32_t bytes) {
-  const auto request = submit(0, sector, {}, bytes);
-  if (!request || wait(*request) != 0) {
-    return std::nullopt;
-  }
-  Bytes read = data(*request);
-  forget(*request);
-  return read;
-}
-
-bool Driver::write(std::uint64_t sector, std::span<const std::byte> bytes) {
-  const auto request = submit(1, sector, bytes, 0);
-  const bool written = request && wait(*request) == 0;
-  if (request) {
-    forget(*request);
-  }
-  return written;
-}
-
-bool Driver::flush() {
-  const auto request = submit(4, makes(Mistake::FlushWithSector) ? 3 : 0, {}, 0);
-  const bool flushed = request && wait(*request) == 0;
-  if (request) {
-    forget(*request);
-  }
-  return flushed;
-}
-
-std::optional<std::string> Driver::id() {
-  const auto request = submit(8, 0, {}, makes(Mistake::IdTooShort) ? 16 : 20);
-  if (!request || wait(*request) != 0) {
-    return std::nullopt;
-  }
-  std::string text;
-  for (const std::byte byte : data(*request)) {
-    if (byte == std::byte{0}) {
-      break;
-    }
-    text += static_cast<char>(byte);
-  }
-  forget(*request);
-  return text;
 }
 
 }  // namespace tiny

@@ -1,4 +1,4 @@
-// The tiny driver from the first register to DRIVER_OK, and back.
+// The tiny driver from the first register to DRIVER_OK.
 // Reference: virtio 1.2, 3.1.1, 4.2.3, 4.2.4.
 #include <algorithm>
 #include <stdexcept>
@@ -69,6 +69,8 @@ void Driver::greet() {
 
 std::uint64_t Driver::wanted(std::uint64_t offered) const {
   std::uint64_t want = kReadOnly | kBlkSizeF | kFlush | kConfigWce | kAnyLayout | kVersion1;
+  want |= kDiscard | kWriteZeroes | kLifetime | kSecureErase;
+  want |= options_.ring_reset ? kRingReset : 0;
   want |= (options_.indirect ? kIndirect : 0) | (options_.event_idx ? kEventIdx : 0);
   want |= options_.limits ? kSegMax | kSizeMax : 0;
   want &= offered;
@@ -120,7 +122,7 @@ bool Driver::negotiate() {
     }
   }
   if (accepted(kConfigWce) && !makes(Mistake::ConfigWrittenEarly)) {
-    device_.write(kWriteback, 1, 1);
+    set_writeback(1);
   }
   if (makes(Mistake::ConfigNotOffered)) {
     get(kBlkSize);
@@ -176,6 +178,16 @@ bool Driver::set_up_queue() {
   } else if (makes(Mistake::QueueNotPowerOfTwo)) {
     size_ = 6;
   }
+  make_rings();
+  if (legacy_) {
+    start_legacy_queue();
+  } else {
+    start_modern_queue();
+  }
+  return true;
+}
+
+void Driver::make_rings() {
   // 2.7.2 for both versions: it suits version 2 as well.
   desc_ = makes(Mistake::RingUnaligned) ? 8 : 0;
   avail_ = desc_ + std::size_t{16} * size_;
@@ -187,12 +199,7 @@ bool Driver::set_up_queue() {
   }
   busy_.assign(size_, false);
   owner_.assign(size_, 0);
-  if (legacy_) {
-    start_legacy_queue();
-  } else {
-    start_modern_queue();
-  }
-  return true;
+  avail_index_ = used_index_ = 0;
 }
 
 void Driver::write_addresses() {
@@ -249,46 +256,8 @@ void Driver::go_live() {
       legacy_ ? makes(Mistake::FeaturesOkOnLegacy) : !makes(Mistake::NoFeaturesOk);
   const std::uint32_t before = kAck | kDriver | (features_ok ? std::uint32_t{kFeaturesOk} : 0);
   put(kStatus, makes(Mistake::ClearsStatus) ? std::uint32_t{kDriverOk} : before | kDriverOk);
-}
-
-void Driver::stop() {
-  if (makes(Mistake::FreesRingsBeforeReset)) {
-    free_rings();
-    device_.step();
-  } else if (!legacy_ && size_ != 0 && !makes(Mistake::FreesRingsDuringReset)) {
-    put(kQueueSel, options_.queue);
-    put(kQueueReady, 0);
-    if (makes(Mistake::StopUnread)) {
-      free_rings();
-      device_.step();
-    } else {
-      get(kQueueReady);
-    }
-  }
-  put(kStatus, 0);
-  if (makes(Mistake::FreesRingsDuringReset)) {
-    free_rings();
-    device_.step();
-  }
-  for (int i = 0; get(kStatus) != 0 && i < 1000; ++i) {
-  }
-  free_all();
-}
-
-void Driver::free_rings() {
-  if (rings_.data != nullptr) {
-    world_.arena.free(rings_);
-    rings_ = {};
-  }
-}
-
-void Driver::free_all() {
-  free_rings();
-  for (Request& request : requests_) {
-    if (request.block.data != nullptr) {
-      world_.arena.free(request.block);
-      request.block = {};
-    }
+  if (makes(Mistake::QueueResetUnnegotiated)) {
+    get(kQueueReset);
   }
 }
 

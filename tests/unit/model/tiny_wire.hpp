@@ -29,6 +29,7 @@ enum Reg : std::uint64_t {
   kQueueDesc = 0x80,
   kQueueDriver = 0x90,
   kQueueDevice = 0xa0,
+  kQueueReset = 0xc0,
   kGeneration = 0xfc,
   kCapacity = 0x100,
   kBlkSize = 0x114,
@@ -41,8 +42,10 @@ constexpr std::uint64_t bit(unsigned n) {
   return std::uint64_t{1} << n;
 }
 constexpr std::uint64_t kSizeMax = bit(1), kSegMax = bit(2), kReadOnly = bit(5), kBlkSizeF = bit(6),
-                        kFlush = bit(9), kConfigWce = bit(11), kAnyLayout = bit(27),
-                        kIndirect = bit(28), kEventIdx = bit(29), kVersion1 = bit(32);
+                        kFlush = bit(9), kConfigWce = bit(11), kDiscard = bit(13),
+                        kWriteZeroes = bit(14), kLifetime = bit(15), kSecureErase = bit(16),
+                        kAnyLayout = bit(27), kIndirect = bit(28), kEventIdx = bit(29),
+                        kVersion1 = bit(32), kRingReset = bit(40);
 
 constexpr std::uint16_t kNext = 1, kWrite = 2, kTable = 4;
 
