@@ -33,6 +33,9 @@ const std::vector<ConfigField> kFields = {
     {68, 4, kBlkSecureErase, false, "secure_erase_sector_alignment"},
 };
 
+// A driver may look at its work later than at its requests.
+constexpr std::uint32_t kPatience = 8;
+
 // The `nth` of a command's three fields in the configuration.
 std::uint64_t limit(const std::optional<RangeLimits>& limits, std::uint32_t nth) {
   const RangeLimits given = limits.value_or(RangeLimits{0, 0, 0});
@@ -109,9 +112,19 @@ void BlockDevice::config_read(const ConfigField& field, bool features_ok, bool l
   if (field.feature == kBlkConfigWce && !features_ok && !legacy) {
     judge.broken(rule::blk_writeback_early);
   }
+  if (field.offset == 0) {
+    patience_.reset();
+  }
 }
 
-void BlockDevice::negotiated(const Negotiated& driver, Judge&) {
+void BlockDevice::change_acknowledged() {
+  patience_ = kPatience;
+}
+
+void BlockDevice::negotiated(const Negotiated& driver, Judge& judge) {
+  if (options_.read_only && !driver.has(kBlkReadOnly)) {
+    judge.broken(rule::blk_read_only_unaccepted);
+  }
   if (!driver.legacy && driver.has(kBlkConfigWce) && !driver.has(kBlkFlush)) {
     writeback_ = false;  // 5.2.5.2
   }
@@ -120,6 +133,7 @@ void BlockDevice::negotiated(const Negotiated& driver, Judge&) {
 void BlockDevice::reset() {
   writeback_ = options_.writeback && (options_.flush || options_.config_wce);
   sent_.clear();
+  patience_.reset();
 }
 
 // A write is stable at once, or needs a flush: 5.2.6.2.

@@ -99,6 +99,7 @@ class BlockDevice final : public Personality {
   void config_written(const ConfigField& field, std::uint64_t value, Judge& judge) override;
   void config_read(const ConfigField& field, bool features_ok, bool legacy, Judge& judge) override;
   void negotiated(const Negotiated& driver, Judge& judge) override;
+  void change_acknowledged() override;
   void reset() override;
   void inspect(const Chain& chain, const Negotiated& driver, Memory& memory, Judge& judge) override;
   std::uint32_t execute(const Chain& chain, const Negotiated& driver, Memory& memory) override;
@@ -123,6 +124,7 @@ class BlockDevice final : public Personality {
 
   // block_inspect.cpp: each judges one side of a request; false and a verdict at the first broken
   // rule.
+  void inspect_capacity_read(Judge& judge);
   static bool inspect_form(const Chain& chain, const Negotiated& driver, Judge& judge);
   bool inspect_command(const Header& header, const Negotiated& driver, Judge& judge) const;
   bool inspect_data(const Chain& chain, const Header& header, Judge& judge) const;
@@ -150,6 +152,8 @@ class BlockDevice final : public Personality {
 
   BlockOptions options_;
   bool writeback_ = true;
+  // Requests that the driver may still send before it reads the capacity again.
+  std::optional<std::uint32_t> patience_;
   std::uint64_t writes_ = 0;                                      // completed
   std::map<std::pair<std::uint16_t, std::uint16_t>, Sent> sent_;  // by queue and head
   std::uint64_t misaligned_ranges_ = 0;

@@ -32,6 +32,7 @@ std::uint64_t needed_feature(std::uint32_t type) {
 void BlockDevice::inspect(const Chain& chain, const Negotiated& driver, Memory& memory,
                           Judge& judge) {
   sent_[{chain.queue, chain.head}] = {caches_writes(driver), writes_};
+  inspect_capacity_read(judge);
   if (!inspect_form(chain, driver, judge)) {
     return;
   }
@@ -40,6 +41,13 @@ void BlockDevice::inspect(const Chain& chain, const Negotiated& driver, Memory& 
         inspect_command(*request, driver, judge) && inspect_data(chain, *request, judge) &&
         (!has_ranges(request->type) || inspect_ranges(chain, *request, memory, judge)) &&
         inspect_segments(chain, *request, driver, judge));
+  }
+}
+
+void BlockDevice::inspect_capacity_read(Judge& judge) {
+  if (patience_ && (*patience_)-- == 0) {
+    patience_.reset();
+    judge.broken(rule::blk_capacity_unread);
   }
 }
 
@@ -111,6 +119,9 @@ bool BlockDevice::inspect_data(const Chain& chain, const Header& header, Judge& 
   }
   if (has_ranges(header.type)) {
     return data.from_device == 0 || broken(rule::blk_data_direction);
+  }
+  if (is_flush(header.type)) {
+    return data.to_device + data.from_device == 0 || broken(rule::blk_flush_data);
   }
   if (header.type != kBlkIn && header.type != kBlkOut) {
     return true;

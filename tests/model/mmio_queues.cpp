@@ -45,6 +45,7 @@ std::uint32_t MmioDevice::read_queue(std::uint64_t offset) {
     case kQueueReset:
       return read_queue_reset(*queue);
     default:
+      queue->max_read = true;
       if (legacy() && queue->in_use()) {
         judge.broken(rule::queue_in_use, "QueueNumMax of queue " + std::to_string(queue_sel_));
       }
@@ -146,6 +147,9 @@ void MmioDevice::write_queue_pfn(QueueRegisters& queue, std::uint32_t value) {
     return;
   }
   check_set_up_time();
+  if (!queue.max_read) {
+    judge.broken(rule::queue_max_unread, "legacy queue " + std::to_string(queue_sel_));
+  }
   if (queue.num == 0 || queue.align == 0 || guest_page_size_ == 0) {
     judge.broken(rule::queue_incomplete, "legacy queue " + std::to_string(queue_sel_));
     break_down();

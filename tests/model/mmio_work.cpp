@@ -69,7 +69,7 @@ bool MmioDevice::take_one() {
 }
 
 bool MmioDevice::take_from(QueueRegisters& queue) {
-  if (knobs.never_needs_notify && !queue.awake) {
+  if (knobs.never_needs_notify) {
     wake(queue);
   }
   const auto available = queue.ring->available();
@@ -205,6 +205,7 @@ void MmioDevice::tell_line() {
 void MmioDevice::config_changed() {
   ++generation_;
   if (live()) {
+    change_told_ = true;
     raise(kIrqConfigChange);
   }
 }

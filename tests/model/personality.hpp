@@ -61,6 +61,8 @@ class Personality {
   virtual std::uint32_t device_id() const = 0;
   virtual std::uint64_t features() const = 0;  // bits 0…23 of this type that are offered
   virtual std::uint16_t queue_count() const = 0;
+  // The features without which that one must not be accepted.
+  virtual std::uint64_t required_by(std::uint64_t /*feature*/) const { return 0; }
 
   virtual const std::vector<ConfigField>& config_fields() const = 0;
   // `field` is one of config_fields(); the whole field's value, whatever the width of the driver's
@@ -73,6 +75,8 @@ class Personality {
 
   // The driver's acceptance is complete: FEATURES_OK holds (legacy: DRIVER_OK).
   virtual void negotiated(const Negotiated&, Judge&) {}
+  // The driver acknowledged the notification of a changed configuration.
+  virtual void change_acknowledged() {}
 
   virtual void reset() {}
 

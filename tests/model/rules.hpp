@@ -25,6 +25,11 @@ inline constexpr Rule mmio_write_only{"mmio.write_only", "4.2.2.2",
 inline constexpr Rule mmio_discovery{
     "mmio.discovery", "4.2.3.1.1",
     "Initialization starts with MagicValue and Version, then DeviceID, before any other register."};
+inline constexpr Rule mmio_magic{"mmio.magic", "4.2.2.2",
+                                 "A device whose MagicValue is not 0x74726976 is left alone."};
+inline constexpr Rule mmio_version{
+    "mmio.version", "4.2.2.2",
+    "A device whose Version is neither 2 nor, for a legacy driver, 1 is left alone."};
 inline constexpr Rule mmio_empty_slot{"mmio.empty_slot", "4.2.3.1.1",
                                       "Where DeviceID is 0, no other register is accessed."};
 inline constexpr Rule mmio_features_sel{
@@ -47,6 +52,12 @@ inline constexpr Rule config_feature{
 inline constexpr Rule config_torn{
     "config.torn", "2.5.1",
     "A field over 32 bits is not read atomically: halves of different generations are read again."};
+inline constexpr Rule config_generation{
+    "config.generation", "2.5.1",
+    "A field over 32 bits is read between two reads of ConfigGeneration (SHOULD).", true};
+inline constexpr Rule config_legacy_reread{
+    "config.legacy_reread", "2.5.4",
+    "A legacy device's field over 32 bits is read until two reads agree (SHOULD).", true};
 inline constexpr Rule config_write_early{"config.write_early", "3.1.1",
                                          "Before FEATURES_OK the configuration is not written."};
 inline constexpr Rule config_read_only{
@@ -66,6 +77,13 @@ inline constexpr Rule status_order{
     "The steps come in order: ACKNOWLEDGE, DRIVER, feature bits, FEATURES_OK, DRIVER_OK."};
 inline constexpr Rule status_failed{
     "status.failed", "2.1.1", "After FAILED the device is reset before it is initialized again."};
+inline constexpr Rule status_needs_reset{
+    "status.needs_reset", "2.1.1",
+    "Where Status was read to hold DEVICE_NEEDS_RESET, nothing more is sent (SHOULD NOT).", true};
+inline constexpr Rule status_given_up{
+    "status.given_up", "3.1.1",
+    "A driver that gives up its initialization sets FAILED (SHOULD), or has reset the device.",
+    true};
 inline constexpr Rule status_features_ok_skipped{
     "status.features_ok_skipped", "3.1.1",
     "FEATURES_OK is set before queues are set up and before DRIVER_OK."};
@@ -79,16 +97,29 @@ inline constexpr Rule status_features_ok_legacy{"status.features_ok_legacy", "3.
                                                 "The legacy interface has no FEATURES_OK step."};
 inline constexpr Rule features_not_offered{
     "features.not_offered", "2.2.1", "A feature that the device did not offer is not accepted."};
+inline constexpr Rule features_dependency{
+    "features.dependency", "2.2.1",
+    "A feature is not accepted without the features that it requires."};
+inline constexpr Rule features_unread{
+    "features.unread", "3.1.1",
+    "The offered feature bits are read before those that are accepted are written."};
 inline constexpr Rule features_version_1{"features.version_1", "6.1",
                                          "VERSION_1 is accepted where it is offered."};
 inline constexpr Rule features_any_layout{
     "features.any_layout", "6.3", "A legacy device's ANY_LAYOUT is accepted where it is offered."};
+inline constexpr Rule features_platform{
+    "features.platform", "6.1",
+    "ACCESS_PLATFORM and ORDER_PLATFORM are accepted where they are offered (SHOULD).", true};
+inline constexpr Rule features_bit_30{
+    "features.bit_30", "6.3", "Bit 30 of a legacy device is not accepted (SHOULD NOT).", true};
 inline constexpr Rule features_late{"features.late", "3.1.1",
                                     "After FEATURES_OK no feature bits are written."};
 
 // --- Queue set-up -------------------------------------------------------------------------------
 inline constexpr Rule queue_absent{"queue.absent", "4.2.3.2",
                                    "A queue whose QueueNumMax is 0 is not available."};
+inline constexpr Rule queue_max_unread{"queue.max_unread", "2.7.2",
+                                       "The size of a legacy queue is taken from QueueNumMax."};
 inline constexpr Rule queue_too_large{"queue.too_large", "4.2.2.2",
                                       "QueueNum is not above QueueNumMax."};
 inline constexpr Rule queue_power_of_two{"queue.power_of_two", "2.7",
@@ -132,6 +163,11 @@ inline constexpr Rule notify_no_queue{"notify.no_queue", "4.2.3.3",
 inline constexpr Rule notify_missing{
     "notify.missing", "2.7.10.1",
     "A chain made available is notified, unless the device said that it needs none."};
+inline constexpr Rule notify_needless{
+    "notify.needless", "2.7.10.1",
+    "A chain made available after the device said that it needs no notification is not notified "
+    "(SHOULD NOT).",
+    true};
 inline constexpr Rule irq_ack_undefined{"irq.ack_undefined", "4.2.2.2",
                                         "InterruptACK is written with no undefined bit."};
 inline constexpr Rule irq_ack_unseen{
@@ -157,6 +193,11 @@ inline constexpr Rule split_next{"split.next", "2.7.5",
 inline constexpr Rule split_loop{"split.loop", "2.7.5.2", "A descriptor chain has no loop."};
 inline constexpr Rule split_too_long{"split.too_long", "2.7.5.3.1",
                                      "A chain has no more descriptors than the queue's size."};
+inline constexpr Rule split_excessive{
+    "split.excessive", "2.7.4.2",
+    "A buffer has no excessive number of descriptors: over 8, and more bytes than it has itself "
+    "(SHOULD NOT).",
+    true};
 inline constexpr Rule split_total_bytes{"split.total_bytes", "2.7.5.2",
                                         "A chain holds no more than 2^32 bytes in total."};
 inline constexpr Rule split_order{
@@ -201,11 +242,18 @@ inline constexpr Rule blk_data_multiple{"blk.data_multiple", "5.2.6.1",
                                         "Data of a read or write is a multiple of 512 bytes."};
 inline constexpr Rule blk_capacity{"blk.capacity", "5.2.6.1",
                                    "A request does not reach beyond the capacity."};
+inline constexpr Rule blk_capacity_unread{
+    "blk.capacity_unread", "5.2.6.1",
+    "After a configuration change the capacity is read again (SHOULD).", true};
+inline constexpr Rule blk_read_only_unaccepted{
+    "blk.read_only_unaccepted", "5.2.6.1", "RO is accepted where it is offered (SHOULD).", true};
 inline constexpr Rule blk_read_only{"blk.read_only", "5.2.5",
                                     "A device that offers RO is not written: it would fail."};
 inline constexpr Rule blk_command_feature{"blk.command_feature", "5.2.3",
                                           "A command is sent only where its feature was accepted."};
 inline constexpr Rule blk_flush_sector{"blk.flush_sector", "5.2.6.1", "A flush has sector 0."};
+inline constexpr Rule blk_flush_data{"blk.flush_data", "5.2.6.1",
+                                     "A flush has no data (SHOULD NOT).", true};
 inline constexpr Rule blk_id_bytes{"blk.id_bytes", "5.2.6.1", "Data of GET_ID is 20 bytes."};
 inline constexpr Rule blk_lifetime_bytes{"blk.lifetime_bytes", "5.2.6",
                                          "Data of GET_LIFETIME is 6 bytes."};

@@ -5,6 +5,11 @@
 #include "wire.hpp"
 
 namespace referee {
+namespace {
+
+constexpr std::size_t kManyDescriptors = 8;
+
+}  // namespace
 
 bool SplitQueue::walk(Chain& chain) {
   std::vector<bool> seen(place_.size);
@@ -97,11 +102,16 @@ bool SplitQueue::open_indirect(Chain& chain, const Descriptor& outer) {
 }
 
 bool SplitQueue::check_size(const Chain& chain) {
+  const std::uint64_t bytes = chain.readable_bytes() + chain.writable_bytes();
+  if (chain.segments.size() > kManyDescriptors && bytes < kDescBytes * chain.segments.size()) {
+    judge_.broken(rule::split_excessive, name() + ": " + std::to_string(chain.segments.size()) +
+                                             " descriptors for " + std::to_string(bytes) +
+                                             " bytes");
+  }
   if (chain.segments.size() > place_.size) {
     judge_.broken(rule::split_too_long, name() + " of " + std::to_string(place_.size) + ": " +
                                             std::to_string(chain.segments.size()) + " descriptors");
   }
-  const std::uint64_t bytes = chain.readable_bytes() + chain.writable_bytes();
   if (bytes > std::uint64_t{1} << 32) {
     judge_.broken(rule::split_total_bytes, name() + ": " + hex(bytes));
     return false;

@@ -221,8 +221,13 @@ bool SplitQueue::should_interrupt(std::uint16_t before, std::uint16_t after) {
          static_cast<std::uint16_t>(after - before);
 }
 
+bool SplitQueue::published_since_told() {
+  return load<std::uint16_t>(avail(), 2) != told_at_;
+}
+
 void SplitQueue::expect_no_notification() {
   needs_none_ = true;
+  told_at_ = load<std::uint16_t>(avail(), 2);
   if (event_idx()) {
     const auto passed = static_cast<std::uint16_t>(avail_idx_ - 1);
     write_used16(4 + std::size_t{8} * place_.size, passed);

@@ -59,6 +59,8 @@ class SplitQueue {
   void expect_notification();
   // What it was told last: no notification is needed.
   bool needs_none() const { return needs_none_; }
+  // The driver published chains after that: it could know.
+  bool published_since_told();
 
   std::uint16_t index() const { return index_; }
   const QueuePlace& place() const { return place_; }
@@ -103,6 +105,7 @@ class SplitQueue {
   std::vector<bool> in_flight_;  // by descriptor
   std::vector<std::byte> used_shadow_;
   bool needs_none_ = false;
+  std::uint16_t told_at_ = 0;  // the available index when it was told
 };
 
 }  // namespace referee

@@ -27,7 +27,10 @@ inline constexpr std::uint64_t kFeatureNotifyOnEmpty = feature_bit(24);  // lega
 inline constexpr std::uint64_t kFeatureAnyLayout = feature_bit(27);      // legacy
 inline constexpr std::uint64_t kFeatureIndirect = feature_bit(28);
 inline constexpr std::uint64_t kFeatureEventIdx = feature_bit(29);
+inline constexpr std::uint64_t kFeatureUnused30 = feature_bit(30);  // legacy
 inline constexpr std::uint64_t kFeatureVersion1 = feature_bit(32);
+inline constexpr std::uint64_t kFeatureAccessPlatform = feature_bit(33);
+inline constexpr std::uint64_t kFeatureOrderPlatform = feature_bit(36);
 inline constexpr std::uint64_t kFeatureRingReset = feature_bit(40);
 
 // --- Control registers, 4.2.2 and (legacy) 4.2.4 ------------------------------------------------

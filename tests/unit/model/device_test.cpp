@@ -236,7 +236,7 @@ TEST_CASE("A device that polls is not notified, and takes the chains all the sam
   }
 }
 
-TEST_CASE("A needless notification is counted and is no verdict") {
+TEST_CASE("A second notification of the same chain is counted and is no verdict") {
   Bench bench;
   Driver driver(bench.world, bench.device);
   REQUIRE(driver.start());
@@ -347,6 +347,20 @@ TEST_CASE("A verdict is thrown with rule, clause and values, unless it is tolera
         "notify.no_queue (virtio 1.2, 4.2.3.3): A notification names a queue that is in use, by "
         "its index. [0x9]");
   driver.stop();
+}
+
+TEST_CASE("What a driver only SHOULD do is not judged where the test says so") {
+  for (const bool judged : {true, false}) {
+    Bench bench;
+    bench.device.judge.mode = referee::Judge::Mode::Collect;
+    bench.device.judge.judges_shoulds = judged;
+    Driver driver(bench.world, bench.device, {}, Mistake::ConfigReadOnce);
+    REQUIRE(driver.start());
+    bench.device.write(0x50, 4, 9);
+    CHECK(bench.device.judge.has("config.generation") == judged);
+    CHECK(bench.device.judge.has("notify.no_queue"));
+    driver.stop();
+  }
 }
 
 TEST_CASE("A completion that comes between two accesses of the driver is not lost") {

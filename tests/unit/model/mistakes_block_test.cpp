@@ -1,5 +1,5 @@
 // Every deliberate mistake of the tiny driver with the disk behind the transport.
-#include "case.hpp"
+#include "mistake_case.hpp"
 
 using namespace tiny;
 
@@ -11,6 +11,10 @@ constexpr referee::RangeLimits kLimits{.max_sectors = 64, .max_ranges = 4};
 
 TEST_CASE("A header of 8 bytes is blk.header") {
   expect({.mistake = Mistake::ShortHeader, .rule = "blk.header"});
+}
+
+TEST_CASE("A legacy header in big-endian order is blk.capacity") {
+  expect({.mistake = Mistake::BigEndianHeader, .rule = "blk.capacity", .setup = legacy()});
 }
 
 TEST_CASE("A status byte that is not device-writable is blk.status") {
@@ -29,6 +33,28 @@ TEST_CASE("A read beyond the capacity is blk.capacity") {
   expect({.mistake = Mistake::BeyondCapacity, .rule = "blk.capacity"});
 }
 
+TEST_CASE("A capacity not read again after it changed is blk.capacity_unread") {
+  for (const Mistake mistake : {Mistake::CapacityUnread, Mistake::None}) {
+    Bench bench;
+    bench.device.judge.mode = referee::Judge::Mode::Collect;
+    Driver driver(bench.world, bench.device, {}, mistake);
+    REQUIRE(driver.start());
+    bench.device.config_changed();
+    for (int i = 0; i < 20; ++i) {
+      CHECK(driver.read(3, 512) == pattern_bytes(3, 512));
+    }
+    driver.stop();
+    CHECK(bench.device.judge.has("blk.capacity_unread") == (mistake != Mistake::None));
+    CHECK(bench.device.verdicts().size() == (mistake == Mistake::None ? 0 : 1));
+  }
+}
+
+TEST_CASE("RO offered and not accepted is blk.read_only_unaccepted") {
+  expect({.mistake = Mistake::ReadOnlyUnaccepted,
+          .rule = "blk.read_only_unaccepted",
+          .block = {.read_only = true}});
+}
+
 TEST_CASE("A write to a read-only disk is blk.read_only") {
   expect({.mistake = Mistake::WritesReadOnlyDisk,
           .rule = "blk.read_only",
@@ -41,6 +67,10 @@ TEST_CASE("A flush without FLUSH is blk.command_feature") {
 
 TEST_CASE("A flush of a sector is blk.flush_sector") {
   expect({.mistake = Mistake::FlushWithSector, .rule = "blk.flush_sector"});
+}
+
+TEST_CASE("A flush with data is blk.flush_data") {
+  expect({.mistake = Mistake::FlushWithData, .rule = "blk.flush_data"});
 }
 
 TEST_CASE("An id of 16 bytes is blk.id_bytes") {

@@ -104,6 +104,7 @@ class Driver {
   // tiny_setup.cpp
   bool discover();
   void greet();
+  std::uint64_t read_features();
   bool negotiate();
   std::uint64_t wanted(std::uint64_t offered) const;
   bool set_up_queue();
@@ -155,6 +156,7 @@ class Driver {
 
   std::uint32_t interrupts_ = 0;
   bool config_changed_ = false;
+  bool broken_ = false;  // the device said that it needs a reset
   bool spoilt_ = false;  // a mistake that is made once was made
 };
 

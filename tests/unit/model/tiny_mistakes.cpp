@@ -1,5 +1,7 @@
 // What the tiny driver's requests have wrong with them: before they are placed, in the table, on
 // the available ring, and while they are in flight.
+#include <algorithm>
+
 #include "tiny_driver.hpp"
 #include "tiny_wire.hpp"
 
@@ -38,6 +40,11 @@ void Driver::spoil_request(Request& request, std::vector<Piece>& parts) {
   switch (mistake_) {
     case Mistake::ShortHeader:
       parts.front().bytes = 8;
+      break;
+    case Mistake::BigEndianHeader:
+      if (read) {
+        std::reverse(request.block.data + 8, request.block.data + 16);
+      }
       break;
     case Mistake::StatusReadable:
       if (write) {
@@ -125,7 +132,11 @@ void Driver::spoil_descriptors(const Request& request) {
 }
 
 void Driver::spoil_published() {
-  if (makes(Mistake::IndexJumps)) {
+  if (makes(Mistake::IndexTakenBack) && avail_index_ == 2) {
+    poke(avail() + 2, std::uint16_t{0});
+  } else if (makes(Mistake::BigEndianIndex)) {
+    poke(avail() + 2, static_cast<std::uint16_t>(avail_index_ << 8));
+  } else if (makes(Mistake::IndexJumps)) {
     poke(avail() + 2, static_cast<std::uint16_t>(avail_index_ + size_));
   } else if (makes(Mistake::WritesUsedRing)) {
     poke(used() + 4, std::uint32_t{7});

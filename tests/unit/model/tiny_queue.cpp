@@ -8,7 +8,6 @@
 namespace tiny {
 namespace {
 
-constexpr std::uint32_t kHeader = 16;
 constexpr std::size_t kTableEntries = 64;
 
 std::size_t table_offset(const Request& request) {
@@ -19,6 +18,9 @@ std::size_t table_offset(const Request& request) {
 
 std::optional<std::size_t> Driver::submit(std::uint32_t type, std::uint64_t sector,
                                           std::span<const std::byte> out, std::uint32_t in_bytes) {
+  if (broken_ && !makes(Mistake::IgnoresNeedsReset)) {
+    return std::nullopt;
+  }
   Request request;
   request.type = type;
   request.to_device = !out.empty();
@@ -55,6 +57,8 @@ std::vector<Driver::Piece> Driver::pieces(const Request& request) const {
     most = 256;
   } else if (makes(Mistake::SegmentTooLong)) {
     most = request.data_bytes;
+  } else if (makes(Mistake::TinyPieces)) {
+    most = 8;
   }
   for (std::uint32_t offset = 0; offset < request.data_bytes; offset += most) {
     parts.push_back(
@@ -108,9 +112,9 @@ void Driver::publish(std::uint16_t head) {
 
 void Driver::notify(std::uint16_t old_index) {
   const auto event = peek<std::uint16_t>(used() + 4 + std::size_t{8} * size_);
-  const bool asked =
-      accepted(kEventIdx) ? event == old_index : (peek<std::uint16_t>(used()) & 1) == 0;
-  if (asked && !makes(Mistake::ForgetsNotification)) {
+  const bool by_event = accepted(kEventIdx) || makes(Mistake::ObeysAvailEvent);
+  const bool asked = by_event ? event == old_index : (peek<std::uint16_t>(used()) & 1) == 0;
+  if ((asked && !makes(Mistake::ForgetsNotification)) || makes(Mistake::NotifiesNeedlessly)) {
     put(kQueueNotify, options_.queue);
   }
   if (makes(Mistake::NotifiesAbsentQueue)) {
@@ -126,7 +130,8 @@ void Driver::arm() {
   }
   const bool flag =
       makes(Mistake::AvailFlagsWithEventIdx) || (!accepted(kEventIdx) && options_.polled);
-  poke(avail(), static_cast<std::uint16_t>(flag ? 1 : 0));
+  const std::uint16_t flags = flag ? 1 : 0;
+  poke(avail(), makes(Mistake::AvailFlagsUndefined) ? std::uint16_t{2} : flags);
 }
 
 void Driver::drain() {
@@ -147,7 +152,9 @@ void Driver::drain() {
 void Driver::handle_interrupt() {
   ++interrupts_;
   std::uint32_t events = get(kInterruptStatus);
-  config_changed_ = config_changed_ || (events & 2) != 0;
+  events &= makes(Mistake::EchoesInterruptStatus) ? ~std::uint32_t{0} : 3;
+  const bool changed = (events & 2) != 0;
+  config_changed_ = config_changed_ || changed;
   if (makes(Mistake::AcksUnseenEvent)) {
     events = 3;
   } else if (makes(Mistake::AcksUndefinedBit)) {
@@ -156,42 +163,11 @@ void Driver::handle_interrupt() {
   if (!makes(Mistake::NeverAcks)) {
     put(kInterruptAck, events);
   }
+  if (changed) {
+    broken_ = (get(kStatus) & kNeedsReset) != 0;
+    capacity_ = makes(Mistake::CapacityUnread) ? capacity_ : read_capacity();
+  }
   drain();
-}
-
-std::optional<std::uint8_t> Driver::wait(std::size_t number) {
-  bool moving = true;
-  for (int i = 0; !requests_[number].done && moving && i < 1000; ++i) {
-    moving = device_.step();
-    if (device_.in_flight() != 0) {
-      spoil_in_flight();
-    }
-    if (device_.interrupt_pending()) {
-      handle_interrupt();
-      moving = true;
-    } else if (options_.polled) {
-      drain();
-    }
-  }
-  const Request& request = requests_[number];
-  if (!request.done || request.block.data == nullptr) {
-    return std::nullopt;
-  }
-  return std::to_integer<std::uint8_t>(request.block.data[kHeader + request.data_bytes]);
-}
-
-Bytes Driver::data(std::size_t number) const {
-  const Request& request = requests_[number];
-  const std::byte* first = request.block.data + kHeader;
-  return {first, first + request.data_bytes};
-}
-
-void Driver::forget(std::size_t number) {
-  Request& request = requests_[number];
-  if (request.done && request.block.data != nullptr) {
-    world_.arena.free(request.block);
-    request.block = {};
-  }
 }
 
 }  // namespace tiny

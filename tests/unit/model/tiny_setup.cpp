@@ -19,6 +19,9 @@ bool Driver::start() {
   }
   greet();
   if (!negotiate()) {
+    if (!makes(Mistake::GivesUpSilently)) {
+      put(kStatus, get(kStatus) | kFailed);
+    }
     return false;
   }
   capacity_ = read_capacity();
@@ -36,11 +39,16 @@ bool Driver::start() {
 }
 
 bool Driver::discover() {
-  if (!makes(Mistake::NoDiscovery) && get(kMagicValue) != 0x74726976) {
+  if (!makes(Mistake::NoDiscovery) && get(kMagicValue) != 0x74726976 &&
+      !makes(Mistake::IgnoresMagic)) {
     return false;
   }
-  legacy_ = get(kVersion) == 1;
-  if (get(kDeviceId) != 2) {
+  const std::uint32_t version = get(kVersion);
+  legacy_ = version == 1;
+  if (version != 1 && version != 2 && !makes(Mistake::IgnoresVersion)) {
+    return false;
+  }
+  if (!makes(Mistake::NoDeviceId) && get(kDeviceId) != 2) {
     return false;
   }
   if (makes(Mistake::WritesReadOnly)) {
@@ -58,7 +66,11 @@ void Driver::greet() {
     for (int i = 0; !makes(Mistake::ResetUnread) && get(kStatus) != 0 && i < 1000; ++i) {
     }
   }
-  put(kStatus, kAck);
+  if (makes(Mistake::SkipsAcknowledge)) {
+    put(kStatus, kDriver);
+  } else {
+    put(kStatus, kAck);
+  }
   if (!makes(Mistake::SkipsDriver)) {
     put(kStatus, kAck | kDriver);
   }
@@ -71,6 +83,8 @@ std::uint64_t Driver::wanted(std::uint64_t offered) const {
   std::uint64_t want = kReadOnly | kBlkSizeF | kFlush | kConfigWce | kAnyLayout | kVersion1;
   want |= kDiscard | kWriteZeroes | kLifetime | kSecureErase;
   want |= options_.ring_reset ? kRingReset : 0;
+  want |= makes(Mistake::NoPlatform) ? 0 : kAccessPlatform | kOrderPlatform;
+  want |= makes(Mistake::AcceptsBit30) ? bit(30) : 0;
   want |= (options_.indirect ? kIndirect : 0) | (options_.event_idx ? kEventIdx : 0);
   want |= options_.limits ? kSegMax | kSizeMax : 0;
   want &= offered;
@@ -80,13 +94,18 @@ std::uint64_t Driver::wanted(std::uint64_t offered) const {
     want &= ~kAnyLayout;
   } else if (makes(Mistake::FlushUnnegotiated)) {
     want &= ~(kFlush | kConfigWce);
+  } else if (makes(Mistake::ReadOnlyUnaccepted)) {
+    want &= ~kReadOnly;
   } else if (makes(Mistake::FeatureNotOffered)) {
     want |= bit(13);
   }
   return want;
 }
 
-bool Driver::negotiate() {
+std::uint64_t Driver::read_features() {
+  if (makes(Mistake::FeaturesUnread)) {
+    return kFlush | kVersion1;
+  }
   std::uint64_t offered = 0;
   for (std::uint32_t word = 0; word < 2; ++word) {
     if (word != 0 || !makes(Mistake::NoFeaturesSel)) {
@@ -94,10 +113,16 @@ bool Driver::negotiate() {
     }
     offered |= std::uint64_t{get(kHostFeatures)} << (32 * word);
   }
-  features_ = wanted(offered);
+  return offered;
+}
+
+bool Driver::negotiate() {
+  features_ = wanted(read_features());
   const auto write_features = [this](std::uint64_t features) {
     for (std::uint32_t word = 0; word < 2; ++word) {
-      put(kGuestFeaturesSel, word);
+      if (word != 0 || !makes(Mistake::NoDriverFeaturesSel)) {
+        put(kGuestFeaturesSel, word);
+      }
       put(kGuestFeatures, static_cast<std::uint32_t>(features >> (32 * word)));
     }
   };
@@ -134,6 +159,10 @@ std::uint64_t Driver::read_capacity() {
   if (makes(Mistake::ConfigWidth)) {
     return device_.read(kCapacity, 2);
   }
+  if (makes(Mistake::ConfigReadOnce)) {
+    const std::uint32_t low = get(kCapacity);
+    return low | (std::uint64_t{get(kCapacity + 4)} << 32);
+  }
   for (int i = 0; i < 1000; ++i) {
     const std::uint32_t before = legacy_ ? 0 : get(kGeneration);
     const std::uint32_t low = get(kCapacity);
@@ -167,7 +196,7 @@ bool Driver::set_up_queue() {
   if (makes(Mistake::ReadsWriteOnly)) {
     get(kQueueNum);
   }
-  const std::uint32_t max = get(kQueueNumMax);
+  const std::uint32_t max = makes(Mistake::NumMaxUnread) ? 256 : get(kQueueNumMax);
   size_ = std::min(max, options_.queue_size);
   if (makes(Mistake::AbsentQueue)) {
     put(kQueueNum, 8);

@@ -17,27 +17,33 @@ struct Case {
   referee::BlockOptions block{};
   referee::Setup setup{};
   Options options{};
-  std::uint32_t reset_reads = 0;        // of Status
-  std::uint32_t queue_reset_reads = 0;  // of QueueReset
+  referee::Knobs knobs{};
+  bool starts = true;  // without the mistake; else the driver sees that it must not
 };
 
 inline referee::Setup legacy(std::uint64_t withheld = 0) {
   return {.version = 1, .withheld = withheld};
 }
 
+inline referee::Setup with_features(std::uint64_t features) {
+  return {.features = features};
+}
+
 // Runs the driver to its end. True where everything that it did came out right.
 inline bool run(Bench& bench, const Case& test, Mistake mistake) {
-  bench.device.knobs.reset_reads = test.reset_reads;
-  bench.device.knobs.queue_reset_reads = test.queue_reset_reads;
+  bench.device.knobs = test.knobs;
   Driver driver(bench.world, bench.device, test.options, mistake);
   const bool writes = !test.block.read_only || mistake == Mistake::WritesReadOnlyDisk;
-  bool right = driver.start() && routine(driver, writes);
+  const bool started = driver.start();
+  bool right = started && routine(driver, writes);
   if (right && test.options.ring_reset) {
     right = driver.submit(0, 1, {}, 512) && bench.device.step() && driver.restart_queue(16) &&
             routine(driver, writes);
   }
-  driver.stop();
-  bench.device.check_memory();
+  if (started || test.starts) {
+    driver.stop();
+  }
+  bench.device.check_end();
   return right;
 }
 
@@ -55,7 +61,7 @@ inline void expect(const Case& test) {
   }
   {
     Bench bench(test.block, test.setup);
-    CHECK(run(bench, test, Mistake::None));
+    CHECK(run(bench, test, Mistake::None) == test.starts);
     CHECK(bench.device.judge.report() == "");
   }
 }
