@@ -1,4 +1,5 @@
-// The mistakes that the tiny driver can make, one at a time. Each has a test in mistakes_test.cpp.
+// The mistakes that the tiny driver can make, one at a time. Each has a test in mistakes_test.cpp
+// or packed_mistakes_test.cpp.
 #pragma once
 
 namespace tiny {
@@ -40,6 +41,7 @@ enum class Mistake {
   ReadyBeforeAddresses,
   LegacyQueueWithoutAlign,
   RingUnaligned,
+  EventAreaUnaligned,
   RingAddressIsPointer,
   RingNotZeroed,
   QueueRegisterWhileReady,
@@ -49,6 +51,7 @@ enum class Mistake {
   NotifiesEarly,
   NotifiesAbsentQueue,
   ForgetsNotification,
+  NotifiesWrongData,
   AcksUnseenEvent,
   AcksUndefinedBit,
   NeverAcks,
@@ -72,6 +75,22 @@ enum class Mistake {
   IndirectNext,
   IndirectRagged,
   IndirectTooLong,
+  SplitOutOfOrder,
+  TableOutOfOrder,
+  // The packed queue
+  ForgetsWrapCounter,
+  ForgetsUsedFlag,
+  FlagsOnlyFirst,
+  PublishesFirstFirst,
+  OverrunsRing,
+  ReusesId,
+  ChangesTable,
+  IndirectInList,
+  TableHasNext,
+  EventFlagsReserved,
+  EventAtDescriptorUnnegotiated,
+  EventBeyondRing,
+  EventReservedBits,
   // The block device
   ShortHeader,
   StatusReadable,

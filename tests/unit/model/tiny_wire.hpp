@@ -42,9 +42,14 @@ constexpr std::uint64_t bit(unsigned n) {
 }
 constexpr std::uint64_t kSizeMax = bit(1), kSegMax = bit(2), kReadOnly = bit(5), kBlkSizeF = bit(6),
                         kFlush = bit(9), kConfigWce = bit(11), kAnyLayout = bit(27),
-                        kIndirect = bit(28), kEventIdx = bit(29), kVersion1 = bit(32);
+                        kIndirect = bit(28), kEventIdx = bit(29), kVersion1 = bit(32),
+                        kRingPacked = bit(34), kInOrder = bit(35), kNotificationData = bit(38);
 
 constexpr std::uint16_t kNext = 1, kWrite = 2, kTable = 4;
+constexpr std::uint16_t kAvail = 0x80, kUsed = 0x8000;                 // packed
+constexpr std::uint16_t kEnable = 0, kDisable = 1, kAtDescriptor = 2;  // events
+
+constexpr std::uint32_t kHeader = 16;  // bytes of a request
 
 // The model runs on a little-endian machine, as the target is.
 template <class T>
