@@ -14,6 +14,11 @@ constexpr std::byte kUnreadData{0xee};  // what a failed read leaves in the buff
 
 }  // namespace
 
+// One that no other chain in flight has, whatever the ring's layout.
+std::pair<std::uint16_t, std::uint32_t> BlockDevice::key(const Chain& chain) {
+  return {chain.queue, chain.head | std::uint32_t{chain.id} << 16};
+}
+
 std::optional<BlockDevice::Header> BlockDevice::header(const Chain& chain, Memory& memory) {
   std::array<std::byte, kBlkHeaderBytes> bytes;
   if (!copy_from_driver(chain, memory, 0, bytes)) {
@@ -55,8 +60,8 @@ std::uint32_t BlockDevice::execute(const Chain& chain, const Negotiated& driver,
     const std::uint32_t frame = segment.device_writable ? 1 : kBlkHeaderBytes;
     done.segments = static_cast<std::uint16_t>(done.segments + (segment.bytes > frame ? 1 : 0));
   }
-  Sent sent = sent_[{chain.queue, chain.head}];
-  sent_.erase({chain.queue, chain.head});
+  Sent sent = sent_[key(chain)];
+  sent_.erase(key(chain));
   sent.cached = sent.cached || caches_writes(driver);  // stable if it was so all the time
   if (const auto request = header(chain, memory)) {
     done.type = request->type;

@@ -119,6 +119,7 @@ class BlockDevice final : public Personality {
     bool cached;           // writes went to the cache
     std::uint64_t writes;  // completed before it
   };
+  static std::pair<std::uint16_t, std::uint32_t> key(const Chain& chain);
   static std::optional<Header> header(const Chain& chain, Memory& memory);
   static Data data(const Chain& chain);
 
@@ -155,7 +156,7 @@ class BlockDevice final : public Personality {
   // Requests that the driver may still send before it reads the capacity again.
   std::optional<std::uint32_t> patience_;
   std::uint64_t writes_ = 0;                                      // completed
-  std::map<std::pair<std::uint16_t, std::uint16_t>, Sent> sent_;  // by queue and head
+  std::map<std::pair<std::uint16_t, std::uint32_t>, Sent> sent_;  // by queue and chain
   std::uint64_t misaligned_ranges_ = 0;
   std::vector<BlockRequest> requests_;
 };

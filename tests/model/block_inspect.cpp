@@ -31,7 +31,7 @@ std::uint64_t needed_feature(std::uint32_t type) {
 
 void BlockDevice::inspect(const Chain& chain, const Negotiated& driver, Memory& memory,
                           Judge& judge) {
-  sent_[{chain.queue, chain.head}] = {caches_writes(driver), writes_};
+  sent_[key(chain)] = {caches_writes(driver), writes_};
   inspect_capacity_read(judge);
   if (!inspect_form(chain, driver, judge)) {
     return;

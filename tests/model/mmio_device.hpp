@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@
 #include "judge.hpp"
 #include "memory.hpp"
 #include "personality.hpp"
-#include "split_queue.hpp"
+#include "ring.hpp"
 #include "wire.hpp"
 
 namespace referee {
@@ -31,6 +32,8 @@ struct Setup {
   // ACCESS_PLATFORM, ORDER_PLATFORM.
   std::uint64_t features = kFeatureIndirect | kFeatureEventIdx | kFeatureAnyLayout;
   std::uint64_t withheld = 0;  // taken from all that would be offered
+  // Offered by version 2 on top of it: RING_PACKED, IN_ORDER, NOTIFICATION_DATA.
+  std::uint64_t added = 0;
   std::uint32_t magic = kMagic;
 };
 
@@ -40,7 +43,7 @@ struct Knobs {
   Order order = Order::Fifo;
   std::uint32_t seed = 1;  // of Shuffled
   bool hold = false;       // complete nothing but what release() lets go
-  // Put on the used ring at once, with one interrupt at most.
+  // Put on the used ring at once, with one interrupt at most (IN_ORDER: in one used element).
   std::uint32_t completions_per_step = 1;
   bool never_needs_notify = false;    // it polls: NO_NOTIFY stays set, avail_event is out of reach
   bool no_notify_while_awake = true;  // NO_NOTIFY while it has chains to take (without EVENT_IDX)
@@ -90,7 +93,8 @@ class MmioDevice {
   void release(std::uint32_t count = 1) { released_ += count; }
   // Requests taken and not completed, oldest first.
   std::size_t in_flight() const { return in_flight_.size(); }
-  // Completes the `nth` oldest at once, held or not. False where there is none.
+  // Completes the `nth` oldest at once, held or not. False where there is none, or IN_ORDER has an
+  // older one come first.
   bool complete(std::size_t nth);
 
   // The configuration changed: a new generation, and an interrupt if the driver is live.
@@ -131,7 +135,7 @@ class MmioDevice {
     std::uint32_t addresses_written = 0;     // a bit per half
     std::uint32_t align = 0;                 // legacy
     std::uint32_t pfn = 0;                   // legacy
-    std::optional<SplitQueue> ring;
+    std::unique_ptr<Ring> ring;
     bool awake = false;
     std::optional<QueuePlace> reset;  // reset by the driver, and QueueReset not read to be 0
     std::uint32_t reset_reads_left = 0;
@@ -140,7 +144,7 @@ class MmioDevice {
   };
   struct InFlight {
     Chain chain;
-    SplitQueue::Fingerprint fingerprint;
+    Ring::Fingerprint fingerprint;
   };
 
   // mmio_access.cpp: which access is allowed at all

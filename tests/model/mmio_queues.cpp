@@ -108,7 +108,7 @@ void MmioDevice::write_queue_num(QueueRegisters& queue, std::uint32_t value) {
       "queue " + std::to_string(queue_sel_) + ": " + std::to_string(value) + " elements";
   if (value > setup_.queue_num_max) {
     judge.broken(rule::queue_too_large, detail + " of " + std::to_string(setup_.queue_num_max));
-  } else if (!std::has_single_bit(value)) {
+  } else if (!std::has_single_bit(value) && !driver().has(kFeatureRingPacked)) {
     judge.broken(rule::queue_power_of_two, detail);
   }
   // A lenient device takes it all the same, as long as it can.
@@ -137,8 +137,11 @@ void MmioDevice::write_queue_ready(QueueRegisters& queue, std::uint32_t value) {
     return queue.address[2 * part] | (std::uint64_t{queue.address[2 * part + 1]} << 32);
   };
   queue.ready = true;
-  start_queue(queue,
-              {.size = queue.num, .desc = address(0), .avail = address(1), .used = address(2)});
+  start_queue(queue, {.size = queue.num,
+                      .desc = address(0),
+                      .avail = address(1),
+                      .used = address(2),
+                      .packed = driver().has(kFeatureRingPacked)});
 }
 
 void MmioDevice::write_queue_pfn(QueueRegisters& queue, std::uint32_t value) {
@@ -182,7 +185,7 @@ void MmioDevice::write_guest_page_size(std::uint32_t value) {
 }
 
 void MmioDevice::start_queue(QueueRegisters& queue, const QueuePlace& place) {
-  queue.ring.emplace(static_cast<std::uint16_t>(queue_sel_), place, memory_, judge);
+  queue.ring = make_ring(static_cast<std::uint16_t>(queue_sel_), place, memory_, judge);
   queue.ring->negotiated(driver());
   queue.awake = false;
   if (!queue.ring->check_place()) {

@@ -17,6 +17,7 @@ constexpr std::uint32_t kPatience = 8;
 
 std::uint64_t MmioDevice::offered() const {
   std::uint64_t features = personality_.features() | setup_.features;
+  features |= legacy() ? 0 : setup_.added;
   features &= ~(legacy() ? kFeatureVersion1 | kFeatureRingReset
                          : kFeatureAnyLayout | kFeatureNotifyOnEmpty);
   features |= legacy() ? 0 : kFeatureVersion1;
@@ -152,17 +153,22 @@ void MmioDevice::write_notify(std::uint32_t value) {
     judge.broken(rule::notify_early, "queue " + hex(value));
     return;
   }
-  if (value >= queues_.size() || !queues_[value].ring || queues_[value].reset) {
+  const bool with_data = driver().has(kFeatureNotificationData);
+  const std::uint32_t index = with_data ? value & 0xffff : value;
+  if (index >= queues_.size() || !queues_[index].ring || queues_[index].reset) {
     judge.broken(rule::notify_no_queue, hex(value));
     return;
   }
   config_reads_.check(legacy(), judge);
-  QueueRegisters& queue = queues_[value];
+  QueueRegisters& queue = queues_[index];
   queue.ring->negotiated(driver());  // legacy: the device may be used before DRIVER_OK
+  if (with_data) {
+    queue.ring->check_notification_data(static_cast<std::uint16_t>(value >> 16));
+  }
   if (queue.ring->needs_none()) {
     ++counters_.needless_notifications;
-    if (queue.ring->published_since_told()) {
-      judge.broken(rule::notify_needless, "queue " + std::to_string(value));
+    if (!queue.ring->place().packed && queue.ring->published_since_told()) {
+      judge.broken(rule::notify_needless, "queue " + std::to_string(index));
     }
   }
   wake(queue);

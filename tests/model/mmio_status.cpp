@@ -101,6 +101,9 @@ void MmioDevice::negotiate() {
           offered() & ~accepted_ & (kFeatureAccessPlatform | kFeatureOrderPlatform)) {
     judge.broken(rule::features_platform, hex(platform));
   }
+  if ((offered() & ~accepted_ & kFeatureRingPacked) != 0) {
+    judge.broken(rule::packed_unaccepted, "accepted " + hex(accepted_));
+  }
   if (features_refused_ || knobs.refuse_features) {
     features_refused_ = true;
     status_ &= ~kFeaturesOk;

@@ -86,8 +86,9 @@ bool MmioDevice::take_from(QueueRegisters& queue) {
       return false;  // the driver may be about to notify
     }
     wake(queue);
-    judge.broken(rule::notify_missing, "queue " + std::to_string(queue.ring->index()) + ": " +
-                                           std::to_string(*available) + " chains wait");
+    judge.broken(queue.ring->rules().notify_missing,
+                 "queue " + std::to_string(queue.ring->index()) + ": " +
+                     std::to_string(*available) + " chains wait");
   }
   auto chain = queue.ring->take();
   if (!chain) {
@@ -139,6 +140,9 @@ bool MmioDevice::complete_some() {
 }
 
 std::size_t MmioDevice::pick() {
+  if (driver().has(kFeatureInOrder)) {
+    return 0;
+  }
   switch (knobs.order) {
     case Knobs::Order::Fifo:
       return 0;
@@ -160,6 +164,12 @@ bool MmioDevice::complete(std::size_t nth) {
     return false;
   }
   const auto picked = in_flight_.begin() + static_cast<std::ptrdiff_t>(nth);
+  const bool overtakes = std::any_of(in_flight_.begin(), picked, [&](const InFlight& older) {
+    return older.chain.queue == picked->chain.queue;
+  });
+  if (overtakes && driver().has(kFeatureInOrder)) {
+    return false;
+  }
   std::vector<InFlight> done{std::move(*picked)};
   in_flight_.erase(picked);
   finish(std::move(done));
@@ -169,7 +179,7 @@ bool MmioDevice::complete(std::size_t nth) {
 void MmioDevice::finish(std::vector<InFlight> done) {
   bool interrupt = knobs.always_interrupt;
   for (QueueRegisters& queue : queues_) {
-    std::vector<SplitQueue::Used> elements;
+    std::vector<Ring::Used> elements;
     for (const InFlight& request : done) {
       if (!queue.ring || request.chain.queue != queue.ring->index()) {
         continue;

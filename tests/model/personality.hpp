@@ -23,10 +23,12 @@ struct Segment {
 // A buffer that the driver made available, from head to end, indirect tables opened.
 struct Chain {
   std::uint16_t queue = 0;
-  std::uint16_t head = 0;
+  std::uint16_t head = 0;                  // the first descriptor's place
+  std::uint16_t id = 0;                    // packed: the buffer id
   std::vector<Segment> segments;           // device-readable ones first
   std::vector<std::uint16_t> descriptors;  // of the queue's table, that it occupies
   bool indirect = false;
+  Segment table{};  // packed: the indirect table, if any
 
   std::uint64_t readable_bytes() const;
   std::uint64_t writable_bytes() const;

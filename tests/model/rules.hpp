@@ -137,7 +137,8 @@ inline constexpr Rule queue_stop_unread{"queue.stop_unread", "4.2.2.2",
 inline constexpr Rule queue_late{"queue.late", "3.1.1", "Queues are set up before DRIVER_OK."};
 inline constexpr Rule queue_misaligned{
     "queue.misaligned", "2.7.1",
-    "Descriptors start at a multiple of 16, the available ring of 2, the used ring of 4 bytes."};
+    "Descriptors start at a multiple of 16, the available ring of 2, the used ring of 4 bytes; a "
+    "packed queue's event areas of 4 (2.8.10.1)."};
 inline constexpr Rule queue_memory{
     "queue.memory", "2.7", "Each part of a queue is memory that the device may use, in one piece."};
 inline constexpr Rule queue_legacy_memory{
@@ -229,6 +230,85 @@ inline constexpr Rule indirect_next{"indirect.next", "2.7.5.3.1",
                                     "A descriptor does not have both INDIRECT and NEXT."};
 inline constexpr Rule indirect_table{"indirect.table", "2.7.5.3",
                                      "An indirect table is a whole number of 16-byte descriptors."};
+
+inline constexpr Rule split_in_order{
+    "split.in_order", "2.7.5.2",
+    "With IN_ORDER descriptors are used in the order of the table, from its end back to 0."};
+inline constexpr Rule indirect_in_order{
+    "indirect.in_order", "2.7.5.3.1",
+    "With IN_ORDER the entries of an indirect table follow each other."};
+inline constexpr Rule split_notification_data{
+    "split.notification_data", "2.9",
+    "With NOTIFICATION_DATA a notification's upper half is the available index."};
+
+// --- The packed queue at work -------------------------------------------------------------------
+inline constexpr Rule packed_unaccepted{
+    "packed.unaccepted", "6.1", "RING_PACKED is accepted where it is offered (SHOULD).", true};
+inline constexpr Rule packed_wrap{
+    "packed.wrap", "2.8.1",
+    "A descriptor is made available with AVAIL as the wrap counter and USED as its inverse; the "
+    "counter changes at the ring's end."};
+inline constexpr Rule packed_list_flags{
+    "packed.list_flags", "2.8.6",
+    "AVAIL and USED are set in every descriptor of a list, not only in the first."};
+inline constexpr Rule packed_partial{
+    "packed.partial", "2.8.17",
+    "The first descriptor of a list is made available after all the others."};
+inline constexpr Rule packed_too_long{"packed.too_long", "2.8.17",
+                                      "A list has no more descriptors than the queue's size."};
+inline constexpr Rule packed_no_room{
+    "packed.no_room", "2.8.17",
+    "Before a list is made available there is room in the ring for all of it."};
+inline constexpr Rule packed_order{
+    "packed.order", "2.8.17", "Device-writable descriptors come after all device-readable ones."};
+inline constexpr Rule packed_entry_changed{
+    "packed.entry_changed", "2.8.16",
+    "A descriptor that was made available, or its table, is not altered before it is used."};
+inline constexpr Rule packed_id_in_flight{
+    "packed.id_in_flight", "2.8.21.1",
+    "A buffer gets a free id, not that of a buffer still in flight."};
+inline constexpr Rule packed_buffer_address{
+    "packed.buffer_address", "2.8.21.1",
+    "A descriptor gives the address, on the device's bus, of memory that the device may use."};
+inline constexpr Rule packed_buffer_changed{
+    "packed.buffer_changed", "2.8.21.1",
+    "What a buffer in flight gives the device to read stays as it was made available."};
+inline constexpr Rule packed_buffer_taken_back{
+    "packed.buffer_taken_back", "3.3.1",
+    "A buffer in flight stays the device's until it is used or the device was reset."};
+inline constexpr Rule packed_rings_taken_back{
+    "packed.rings_taken_back", "3.3.1",
+    "The ring and the event areas of a live queue stay the device's until the device was reset."};
+inline constexpr Rule packed_indirect_unnegotiated{
+    "packed.indirect_unnegotiated", "2.8.19",
+    "The INDIRECT flag is set only where INDIRECT_DESC was accepted."};
+inline constexpr Rule packed_indirect_in_list{
+    "packed.indirect_in_list", "2.8.19",
+    "A descriptor with INDIRECT is not part of a list linked by NEXT."};
+inline constexpr Rule packed_indirect_table{
+    "packed.indirect_table", "2.8.7",
+    "An indirect table is a whole number of 16-byte descriptors."};
+inline constexpr Rule packed_table_flags{
+    "packed.table_flags", "2.8.19", "A descriptor in an indirect table has no flag but WRITE."};
+inline constexpr Rule packed_device_area_written{
+    "packed.device_area_written", "2.8.10",
+    "The device's event suppression structure is written by the device alone."};
+inline constexpr Rule packed_event_flags{
+    "packed.event_flags", "2.8.10",
+    "The driver's event flags are ENABLE or DISABLE, or DESC where EVENT_IDX was accepted."};
+inline constexpr Rule packed_event_offset{
+    "packed.event_offset", "2.8.10",
+    "The driver's event offset is the place of a descriptor in the ring."};
+inline constexpr Rule packed_event_reserved{
+    "packed.event_reserved", "2.8.14",
+    "The reserved bits of an event suppression structure are 0."};
+inline constexpr Rule packed_notify_missing{
+    "packed.notify_missing", "2.8.21",
+    "A list made available is notified, unless the device's event area says that none is needed."};
+inline constexpr Rule packed_notification_data{
+    "packed.notification_data", "2.8.16",
+    "With NOTIFICATION_DATA a notification says the place and the wrap counter of the next "
+    "descriptor that is not yet available."};
 
 // --- The block device ---------------------------------------------------------------------------
 inline constexpr Rule blk_header{"blk.header", "5.2.6",

@@ -1,6 +1,7 @@
 // Rules that a single access breaks, by hand: what no mistake of the tiny driver comes to.
 #include "bench.hpp"
 #include "tests/catch.hpp"
+#include "tests/model/split_queue.hpp"
 #include "tiny_wire.hpp"
 
 using namespace tiny;

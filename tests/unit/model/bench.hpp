@@ -1,9 +1,10 @@
-// A World with one disk of the referee in it, and the routine that a driver is put through.
-// Used by mistakes_test.cpp and device_test.cpp.
+// A World with one disk of the referee in it, and what a driver is put through.
+// Used by the referee's tests.
 #pragma once
 
 #include <algorithm>
 
+#include "tests/catch.hpp"
 #include "tests/model/block_device.hpp"
 #include "tests/model/sluice_adapter.hpp"
 #include "tiny_driver.hpp"
@@ -75,6 +76,36 @@ inline bool routine(Driver& driver, bool writes) {
   driver.forget(*first);
   driver.forget(*second);
   return right;
+}
+
+// Reads one sector each of `first`, `first` + 10, …, all submitted before the device moves.
+inline std::vector<std::size_t> submit_reads(Driver& driver, std::size_t count,
+                                             std::uint64_t first = 0) {
+  std::vector<std::size_t> requests;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto request = driver.submit(0, first + 10 * i, {}, 512);
+    REQUIRE(request.has_value());
+    requests.push_back(*request);
+  }
+  return requests;
+}
+
+inline void check_reads(Driver& driver, const std::vector<std::size_t>& requests,
+                        std::uint64_t first = 0) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    CHECK(driver.wait(requests[i]) == std::uint8_t{0});
+    CHECK(driver.data(requests[i]) == pattern_bytes(first + 10 * i, 512));
+    driver.forget(requests[i]);
+  }
+}
+
+// What was asked for, in the order of execution.
+inline std::vector<std::uint64_t> sectors(const referee::BlockDevice& disk) {
+  std::vector<std::uint64_t> all;
+  for (const referee::BlockRequest& request : disk.requests()) {
+    all.push_back(request.sector);
+  }
+  return all;
 }
 
 }  // namespace tiny

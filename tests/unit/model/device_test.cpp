@@ -5,37 +5,6 @@
 using namespace tiny;
 using Order = referee::Knobs::Order;
 
-namespace {
-
-// Reads `count` times one sector, all submitted before the device moves.
-std::vector<std::size_t> submit_reads(Driver& driver, std::size_t count) {
-  std::vector<std::size_t> requests;
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto request = driver.submit(0, 10 * i, {}, 512);
-    REQUIRE(request.has_value());
-    requests.push_back(*request);
-  }
-  return requests;
-}
-
-void check_reads(Driver& driver, const std::vector<std::size_t>& requests) {
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    CHECK(driver.wait(requests[i]) == std::uint8_t{0});
-    CHECK(driver.data(requests[i]) == pattern_bytes(10 * i, 512));
-    driver.forget(requests[i]);
-  }
-}
-
-std::vector<std::uint64_t> sectors(const referee::BlockDevice& disk) {
-  std::vector<std::uint64_t> all;
-  for (const referee::BlockRequest& request : disk.requests()) {
-    all.push_back(request.sector);
-  }
-  return all;
-}
-
-}  // namespace
-
 TEST_CASE("A driver without mistakes passes the routine in every dress") {
   for (const std::uint32_t version : {1U, 2U}) {
     for (const bool indirect : {false, true}) {

@@ -1,8 +1,10 @@
 // A small virtio-blk driver, registers and rings by hand, that makes at most one deliberate
 // mistake. It shares no numbers with the referee. Used by the referee's tests: with a mistake the
-// referee must name the rule, without it nothing. Reference: virtio 1.2, 3.1.1, 4.2.3, 2.7, 5.2.6.
+// referee must name the rule, without it nothing.
+// Reference: virtio 1.2, 3.1.1, 4.2.3, 2.7, 2.8, 5.2.6.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +27,9 @@ struct Options {
   std::uint32_t segment_bytes = 0;  // of data in a descriptor; 0: all in one
   std::uint32_t queue = 0;
   bool ring_reset = false;
+  bool packed = false;  // accepted where offered
+  bool in_order = false;
+  bool notification_data = false;
 };
 
 struct Request {
@@ -32,7 +37,8 @@ struct Request {
   std::uint32_t type = 0;
   std::uint32_t data_bytes = 0;
   bool to_device = false;
-  std::vector<std::uint16_t> descriptors;
+  std::uint16_t id = 0;                    // in used elements: the head; packed: the buffer id
+  std::vector<std::uint16_t> descriptors;  // packed: their places
   bool done = false;
 };
 
@@ -97,6 +103,8 @@ class Driver {
     std::uint16_t flags;
   };
   bool makes(Mistake mistake) const { return mistake_ == mistake; }
+  bool packed() const;
+  bool uses_tables() const { return options_.indirect && !makes(Mistake::IndirectInList); }
 
   std::uint32_t get(std::uint64_t reg) { return device_.read(reg, 4); }
   void put(std::uint64_t reg, std::uint32_t value) { device_.write(reg, 4, value); }
@@ -108,6 +116,7 @@ class Driver {
   bool negotiate();
   std::uint64_t wanted(std::uint64_t offered) const;
   bool set_up_queue();
+  std::size_t lay_out();
   void start_modern_queue();
   void start_legacy_queue();
   void write_addresses();
@@ -122,18 +131,36 @@ class Driver {
   std::byte* avail() { return rings_.data + avail_; }
   std::byte* used() { return rings_.data + used_; }
   std::vector<Piece> pieces(const Request& request) const;
+  std::size_t free_descriptors() const;
+  void choose_descriptors(Request& request, std::size_t count);
   void place(Request& request, const std::vector<Piece>& pieces);
+  Piece write_table(const Request& request, const std::vector<Piece>& pieces) const;
   static void write_descriptor(std::byte* entry, const Piece& piece, std::uint16_t flags,
                                std::size_t next);
-  void publish(std::uint16_t head);
-  void notify(std::uint16_t old_index);
+  void publish(const Request& request);
+  bool notification_asked() const;
+  void notify(bool asked);
   void drain();
+  bool drain_some();
+  void finish(std::uint32_t id);
+  void finish_one(Request& request);
   void arm();
+
+  // tiny_packed.cpp
+  void place_packed(Request& request, const std::vector<Piece>& pieces);
+  void choose_id(Request& request);
+  void advance(std::uint16_t& place, bool& wrap) const;
+  void publish_packed(const Request& request);
+  bool packed_notification_asked(const Request& request) const;
+  std::uint16_t notification_data() const;
+  bool packed_used();
+  void arm_packed();
 
   // tiny_mistakes.cpp: what goes wrong, and when
   void spoil_ranges(std::uint32_t type, std::vector<Range>& ranges) const;
   void spoil_request(Request& request, std::vector<Piece>& pieces);
   void spoil_descriptors(const Request& request);
+  void spoil_packed(const Request& request);
   void spoil_published();
   void spoil_in_flight();
 
@@ -149,10 +176,18 @@ class Driver {
 
   sluice::port::DmaBlock rings_;
   std::size_t desc_ = 0, avail_ = 0, used_ = 0;  // within rings_
-  std::vector<bool> busy_;                       // by descriptor
-  std::vector<std::size_t> owner_;               // request, by head
+  std::vector<bool> busy_;                       // by descriptor; packed: by id
+  std::vector<std::size_t> owner_;               // request, by head or id
   std::uint16_t avail_index_ = 0, used_index_ = 0;
+  std::uint16_t next_descriptor_ = 0;  // with IN_ORDER
   std::vector<Request> requests_;
+  std::deque<std::size_t> in_order_;  // those in flight
+
+  std::uint16_t avail_place_ = 0, used_place_ = 0;  // packed
+  bool avail_wrap_ = true, used_wrap_ = true;
+  std::size_t in_use_ = 0;         // descriptors
+  bool first_wrap_ = true;         // of the list that is being published
+  std::uint16_t first_flags_ = 0;  // held back until the list is whole
 
   std::uint32_t interrupts_ = 0;
   bool config_changed_ = false;

@@ -79,6 +79,10 @@ void Driver::greet() {
   }
 }
 
+bool Driver::packed() const {
+  return accepted(kRingPacked);
+}
+
 std::uint64_t Driver::wanted(std::uint64_t offered) const {
   std::uint64_t want = kReadOnly | kBlkSizeF | kFlush | kConfigWce | kAnyLayout | kVersion1;
   want |= kDiscard | kWriteZeroes | kLifetime | kSecureErase;
@@ -87,6 +91,9 @@ std::uint64_t Driver::wanted(std::uint64_t offered) const {
   want |= makes(Mistake::AcceptsBit30) ? bit(30) : 0;
   want |= (options_.indirect ? kIndirect : 0) | (options_.event_idx ? kEventIdx : 0);
   want |= options_.limits ? kSegMax | kSizeMax : 0;
+  want |= (options_.packed && !makes(Mistake::PackedUnaccepted) ? kRingPacked : 0) |
+          (options_.in_order ? kInOrder : 0);
+  want |= options_.notification_data ? kNotificationData : 0;
   want &= offered;
   if (makes(Mistake::NoVersion1)) {
     want &= ~kVersion1;
@@ -217,18 +224,27 @@ bool Driver::set_up_queue() {
 }
 
 void Driver::make_rings() {
-  // 2.7.2 for both versions: it suits version 2 as well.
-  desc_ = makes(Mistake::RingUnaligned) ? 8 : 0;
-  avail_ = desc_ + std::size_t{16} * size_;
-  used_ = sluice::align_up(avail_ + 6 + std::size_t{2} * size_, kPage);
-  rings_ = allocate(used_ + sluice::align_up(6 + std::size_t{8} * size_, kPage), kPage,
-                    !makes(Mistake::RingNotZeroed));
+  rings_ = allocate(lay_out(), kPage, !makes(Mistake::RingNotZeroed));
   if (makes(Mistake::RingNotZeroed)) {
     std::fill_n(rings_.data, used_, std::byte{0});
   }
   busy_.assign(size_, false);
   owner_.assign(size_, 0);
   avail_index_ = used_index_ = 0;
+}
+
+// Where the parts are; how many bytes that takes.
+std::size_t Driver::lay_out() {
+  desc_ = makes(Mistake::RingUnaligned) ? 8 : 0;
+  avail_ = desc_ + std::size_t{16} * size_;
+  if (packed()) {  // 2.8.10.1
+    avail_ += makes(Mistake::EventAreaUnaligned) ? 2 : 0;
+    used_ = sluice::align_up(avail_ + 4, 4);
+    return used_ + 4;
+  }
+  // 2.7.2 for both versions: it suits version 2 as well.
+  used_ = sluice::align_up(avail_ + 6 + std::size_t{2} * size_, kPage);
+  return used_ + sluice::align_up(6 + std::size_t{8} * size_, kPage);
 }
 
 void Driver::write_addresses() {

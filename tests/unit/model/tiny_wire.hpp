@@ -52,10 +52,13 @@ constexpr std::uint64_t kSizeMax = bit(1), kSegMax = bit(2), kReadOnly = bit(5),
                         kFlush = bit(9), kConfigWce = bit(11), kDiscard = bit(13),
                         kWriteZeroes = bit(14), kLifetime = bit(15), kSecureErase = bit(16),
                         kAnyLayout = bit(27), kIndirect = bit(28), kEventIdx = bit(29),
-                        kVersion1 = bit(32), kAccessPlatform = bit(33), kOrderPlatform = bit(36),
+                        kVersion1 = bit(32), kAccessPlatform = bit(33), kRingPacked = bit(34),
+                        kInOrder = bit(35), kOrderPlatform = bit(36), kNotificationData = bit(38),
                         kRingReset = bit(40);
 
 constexpr std::uint16_t kNext = 1, kWrite = 2, kTable = 4;
+constexpr std::uint16_t kAvail = 0x80, kUsed = 0x8000;                 // packed
+constexpr std::uint16_t kEnable = 0, kDisable = 1, kAtDescriptor = 2;  // events
 
 constexpr std::uint32_t kHeader = 16;  // bytes of a request
 
