@@ -7,6 +7,8 @@
 #include "commands.hpp"
 
 #include <sluice/drivers/block/disk.hpp>
+#include <sluice/kernel/entropy.hpp>
+#include <sluice/kernel/log.hpp>
 
 namespace sluice::app::bench {
 namespace {
@@ -104,16 +106,25 @@ int bench_file(Session& session, const Options& options) {
   return conclude(options, outcome, Counters::of(options.disk) - before, done);
 }
 
+// Told, so that the run can be had again.
+void choose_seed(Options& options) {
+  if (!options.repeatable && !options.seed_given) {
+    options.seed = entropy::seed64();
+    log::info("bench: randseed={}", options.seed);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::app::bench
 
 namespace sluice::app {
 
 int run_bench(Session& session, Words words) {
-  const auto options = bench::parse_options(words);
+  auto options = bench::parse_options(words);
   if (!options) {
     return usage_error("bench", options.error().view());
   }
+  bench::choose_seed(*options);
   if (options->path.data() != nullptr) {
     return bench::bench_file(session, *options);
   }

@@ -104,6 +104,7 @@ bool set_number_ios(Options& options, std::string_view text) {
   return set_number(options.number_ios, text);
 }
 bool set_seed(Options& options, std::string_view text) {
+  options.seed_given = true;
   return set_number(options.seed, text);
 }
 
@@ -122,6 +123,9 @@ bool set_time_based(Options& options, std::string_view text) {
 }
 bool set_polled(Options& options, std::string_view text) {
   return set_flag(options.polled, text);
+}
+bool set_repeatable(Options& options, std::string_view text) {
+  return set_flag(options.repeatable, text);
 }
 
 bool set_scheduler(Options& options, std::string_view text) {
@@ -172,6 +176,7 @@ constexpr Option kOptions[] = {
     {"runtime", Value::Needed, set_runtime},
     {"time_based", Value::Optional, set_time_based},
     {"randseed", Value::Needed, set_seed},
+    {"randrepeat", Value::Optional, set_repeatable},
     {"output-format", Value::Needed, set_output_format},
     {"name", Value::Needed, set_name},
     {"ioengine", Value::Needed, ignore},

@@ -43,6 +43,8 @@ struct Options {
   u64 runtime_ns = 0;  // 0: no limit
   bool time_based = false;
   u64 seed = 1;
+  bool seed_given = false;
+  bool repeatable = true;  // --randrepeat: without a seed, the same one in every run
   bool json = false;
   u32 jobs = 1;  // each on a hart of its own
   Amount offset_increment;

@@ -23,9 +23,9 @@ constexpr Command kCommands[] = {
     {"bench",
      "bench --filename=DEVICE|PATH [--rw=read|write|randread|randwrite|randrw|trim] [--bs=4k]\n"
      "         [--iodepth=1] [--size=] [--offset=] [--number_ios=] [--runtime= [--time_based]]\n"
-     "         [--randseed=] [--output-format=normal|json] [--numjobs=1] [--offset_increment=]\n"
-     "         [--hipri] [--ioscheduler=none|mq-deadline|kyber] [--iodepth_batch_submit=]\n"
-     "         [--iodepth_batch_complete_min=1] [--verify=crc32c]",
+     "         [--randseed=] [--randrepeat=1] [--output-format=normal|json] [--numjobs=1]\n"
+     "         [--offset_increment=] [--hipri] [--ioscheduler=none|mq-deadline|kyber]\n"
+     "         [--iodepth_batch_submit=] [--iodepth_batch_complete_min=1] [--verify=crc32c]",
      "I/O benchmark with fio's options", run_bench},
     {"help", "help [COMMAND]", "this list", run_help},
     {"poweroff", "poweroff [STATUS]", "ends the machine, with an exit status", run_poweroff},

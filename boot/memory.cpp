@@ -62,28 +62,6 @@ u64 address_of(const std::byte* symbol) {
   return reinterpret_cast<u64>(symbol);
 }
 
-void find_memory(const fdt::Tree& tree) {
-  for (fdt::Node node : tree.root().children()) {
-    if (node.text("device_type") != "memory" || !node.enabled()) {
-      continue;
-    }
-    for (u32 i = 0; node.reg(i); ++i) {
-      const fdt::Range range = *node.reg(i);
-      if (range.base >= kAddressLimit || range.bytes > kAddressLimit - range.base) {
-        log::error("device tree: memory at {:#x} of {:#x} bytes is beyond Sv39; ignored",
-                   range.base, range.bytes);
-        continue;
-      }
-      memory.add(range.base, range.bytes, "memory");
-    }
-  }
-  if (memory.all().empty()) {
-    panic("device tree: no usable memory node (device_type = \"memory\" with a reg)");
-  }
-  std::sort(memory.all().begin(), memory.all().end(),
-            [](const Extent& a, const Extent& b) { return a.start < b.start; });
-}
-
 void find_reserved(const fdt::Tree& tree) {
   for (u32 i = 0; tree.reserved(i); ++i) {
     firmware.add(tree.reserved(i)->base, tree.reserved(i)->bytes, "reserved memory");
@@ -93,12 +71,6 @@ void find_reserved(const fdt::Tree& tree) {
       firmware.add(node.reg(i)->base, node.reg(i)->bytes, "reserved memory");
     }
   }
-}
-
-bool inside_memory(u64 start, u64 end) {
-  return std::any_of(memory.all().begin(), memory.all().end(), [=](const Extent& extent) {
-    return start >= extent.start && end <= extent.end;
-  });
 }
 
 bool overlaps(const Extent& extent, u64 start, u64 end) {
@@ -113,7 +85,7 @@ void find_initrd(const fdt::Tree& tree) {
     return;
   }
   const auto is_taken = [=](const Extent& extent) { return overlaps(extent, *start, *end); };
-  if (*start > *end || !inside_memory(*start, *end) ||
+  if (*start > *end || !is_memory(*start, *end) ||
       std::any_of(taken.all().begin(), taken.all().end(), is_taken) ||
       std::any_of(firmware.all().begin(), firmware.all().end(), is_taken)) {
     log::error(
@@ -226,11 +198,38 @@ void map_memory(u64 tree_start, u64 tree_end) {
 
 }  // namespace
 
+void find_memory(const fdt::Tree& tree) {
+  for (fdt::Node node : tree.root().children()) {
+    if (node.text("device_type") != "memory" || !node.enabled()) {
+      continue;
+    }
+    for (u32 i = 0; node.reg(i); ++i) {
+      const fdt::Range range = *node.reg(i);
+      if (range.base >= kAddressLimit || range.bytes > kAddressLimit - range.base) {
+        log::error("device tree: memory at {:#x} of {:#x} bytes is beyond Sv39; ignored",
+                   range.base, range.bytes);
+        continue;
+      }
+      memory.add(range.base, range.bytes, "memory");
+    }
+  }
+  if (memory.all().empty()) {
+    panic("device tree: no usable memory node (device_type = \"memory\" with a reg)");
+  }
+  std::sort(memory.all().begin(), memory.all().end(),
+            [](const Extent& a, const Extent& b) { return a.start < b.start; });
+}
+
+bool is_memory(u64 start, u64 end) {
+  return std::any_of(memory.all().begin(), memory.all().end(), [=](const Extent& extent) {
+    return start >= extent.start && end <= extent.end;
+  });
+}
+
 void set_up_memory(const fdt::Tree& tree, u64 tree_address, u32 harts) {
   image_end = trap_stack_of(harts - 1).top;
-  find_memory(tree);
   find_reserved(tree);
-  if (!inside_memory(address_of(__image_start), image_end)) {
+  if (!is_memory(address_of(__image_start), image_end)) {
     panic_with("device tree: the memory nodes do not hold the image at {:#x} to {:#x}",
                address_of(__image_start), image_end);
   }

@@ -11,9 +11,14 @@
 
 namespace sluice::boot {
 
-// Finds memory, gives the free part to the page allocator, switches paging on. Panics, naming what
-// is missing, where that cannot be done. `tree` lies in memory and stays readable. Stacks are kept
-// for `harts` harts.
+// Finds memory in the tree. Panics where it names none. The first to be called.
+void find_memory(const fdt::Tree& tree);
+// Is all of [start, end) memory?
+bool is_memory(u64 start, u64 end);
+
+// Gives the free part of memory to the page allocator, switches paging on. Panics, naming what is
+// missing, where that cannot be done. `tree` lies in memory and stays readable, and can no longer
+// be written. Stacks are kept for `harts` harts.
 void set_up_memory(const fdt::Tree& tree, u64 tree_address, u32 harts);
 
 // The initrd's bytes, as /chosen gives them; empty where there is none or where it lies outside

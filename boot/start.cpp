@@ -15,6 +15,7 @@
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/console.hpp>
+#include <sluice/kernel/entropy.hpp>
 #include <sluice/kernel/fdt.hpp>
 #include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/log.hpp>
@@ -70,6 +71,22 @@ void set_up_clock() {
     panic("device tree: /cpus has no timebase-frequency");
   }
   clock::set_frequency(*frequency);
+}
+
+// The firmware's seed into the pool, and out of the tree (as Linux does): whoever reads the tree
+// later learns nothing. A tree that is no memory keeps it.
+void take_seed() {
+  const std::optional<fdt::Property> seed = tree.find("/chosen").property("rng-seed");
+  if (!seed || seed->value.empty()) {
+    return;
+  }
+  entropy::add(seed->value);
+  const u64 start = reinterpret_cast<u64>(seed->value.data());
+  if (is_memory(start, start + seed->value.size())) {
+    auto* const bytes = const_cast<std::byte*>(seed->value.data());
+    entropy::wipe({bytes, seed->value.size()});
+  }
+  log::info("device tree: {} bytes of entropy", seed->value.size());
 }
 
 void show_line(const log::Line& line) {
@@ -163,6 +180,8 @@ void start_kernel(sluice::u64 tree_address) {
   if (all_harts_have(tree, "sstc")) {
     use_sstc();
   }
+  find_memory(tree);
+  take_seed();
   set_up_memory(tree, tree_address, wanted_harts(tree));
   for (auto* constructor = __init_array_start; constructor != __init_array_end; ++constructor) {
     (*constructor)();

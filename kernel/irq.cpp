@@ -199,3 +199,8 @@ Result<void> set_affinity(u32 phandle, u32 source, Hart& hart) {
 }
 
 }  // namespace sluice::irq
+
+void sluice::port::serve_external_interrupt() {
+  const irq::External& external = irq::external_interrupts;
+  external.serve(external.first);
+}

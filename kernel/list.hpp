@@ -121,6 +121,33 @@ class List {
     head_.previous_ = last;
   }
 
+  // Takes elements out from the front. The list is whole again when this goes, and not used
+  // before.
+  class Drain {
+   public:
+    explicit Drain(List& list) : head_(list.head_), at_(head_.next_) {}
+    Drain(const Drain&) = delete;
+    Drain& operator=(const Drain&) = delete;
+    ~Drain() {
+      head_.next_ = at_;
+      at_->previous_ = &head_;
+    }
+    bool empty() const { return at_ == &head_; }
+    // Where it is not empty: the first that is left, and whether and which one is behind it.
+    T& front() const { return static_cast<T&>(*at_); }
+    bool has_second() const { return at_->next_ != &head_; }
+    T& second() const { return static_cast<T&>(*at_->next_); }
+    void pop() {
+      Node* const node = at_;
+      at_ = node->next_;
+      node->next_ = node->previous_ = node;
+    }
+
+   private:
+    Node& head_;
+    Node* at_;
+  };
+
  private:
   Node head_;
 };

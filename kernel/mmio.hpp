@@ -115,8 +115,9 @@ class MmioRegion {
   }
   template <class T>
   void store(u64 offset, T value) {
+    auto* const at = reinterpret_cast<volatile T*>(direct_ + offset);
     order_before_notify();
-    *reinterpret_cast<volatile T*>(direct_ + offset) = value;
+    *at = value;
   }
 
  private:

@@ -102,7 +102,7 @@ void run_next_job();
 // sleep it is asked with interrupts off, so that an interrupt that makes it true is never slept
 // over; another hart that makes it true calls wake(). Task only, interrupts on.
 template <class Ready>
-void wait_until(Ready ready) {
+[[gnu::always_inline]] inline void wait_until(Ready ready) {
   Hart& hart = port::this_hart();
   SLUICE_ASSERT(hart.context == Context::Task);
   while (true) {
@@ -117,7 +117,7 @@ void wait_until(Ready ready) {
     // An exchange here and in wake(): of two on one word, one comes first. If it is wake()'s, this
     // one sees it, and with it what was done before; else wake() finds us asleep.
     hart.asleep.exchange(1, std::memory_order_acquire);
-    if (!ready() && hart.has_work.load(std::memory_order_relaxed) == 0) {
+    if (!ready() && hart.has_work.load(std::memory_order_relaxed) == 0) [[likely]] {
       port::idle();
     }
     hart.asleep.exchange(0, std::memory_order_acquire);

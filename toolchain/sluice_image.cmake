@@ -1,9 +1,10 @@
-# sluice_add_image(NAME sources… [DRIVERS virtio_blk ram_disk] [FS fat]): a bootable ELF from a program with
+# sluice_add_image(NAME sources… [DRIVERS virtio_blk virtio_rng ram_disk] [FS fat]): a bootable ELF from a program with
 #   int main(int argc, char** argv)
 # The image names its drivers: what is listed here becomes the table that boot reads (boot/image.hpp), and nothing else is
 # linked. Every image has the serial line, the interrupt controller and the power switch.
 
-# For each driver: its library, then header:class of the buses and drivers it brings, in the order of the table.
+# For each driver: its library, then header:class of the buses and drivers it brings, in the order of the table. What
+# several bring comes once.
 macro(_sluice_driver_list)
   set(_sluice_driver_ns16550a serial drivers/serial/ns16550a.hpp:serial::Ns16550aDriver)
   set(_sluice_driver_plic irqchip drivers/irqchip/plic.hpp:irqchip::PlicDriver)
@@ -11,6 +12,9 @@ macro(_sluice_driver_list)
   set(_sluice_driver_virtio_blk virtio drivers/virtio/mmio_transport.hpp:virtio::MmioDriver
                                 drivers/virtio/block.hpp:virtio::BlockDriver)
   set(_sluice_bus_virtio_blk drivers/virtio/bus.hpp:virtio::Bus)
+  set(_sluice_driver_virtio_rng virtio drivers/virtio/mmio_transport.hpp:virtio::MmioDriver
+                                drivers/virtio/rng.hpp:virtio::RngDriver)
+  set(_sluice_bus_virtio_rng drivers/virtio/bus.hpp:virtio::Bus)
   set(_sluice_driver_ram_disk ram_disk drivers/block/ram_disk_driver.hpp:blk::RamDiskDriver)
   set(_sluice_machine_drivers ns16550a plic syscon_power)
 endmacro()
@@ -32,10 +36,16 @@ function(_sluice_write_table name file)
   set(_objects "")
   set(_bus_names "")
   set(_driver_names "")
+  set(_bus_entries "")
+  set(_driver_entries "")
   foreach(_driver ${ARGN})
-    _sluice_table_entries(bus "${_sluice_bus_${_driver}}")
-    list(SUBLIST _sluice_driver_${_driver} 1 -1 _driver_entries)
-    _sluice_table_entries(driver "${_driver_entries}")
+    list(APPEND _bus_entries ${_sluice_bus_${_driver}})
+    list(SUBLIST _sluice_driver_${_driver} 1 -1 _own_entries)
+    list(APPEND _driver_entries ${_own_entries})
+  endforeach()
+  foreach(_kind bus driver)
+    list(REMOVE_DUPLICATES _${_kind}_entries)
+    _sluice_table_entries(${_kind} "${_${_kind}_entries}")
   endforeach()
   list(LENGTH _bus_names _bus_count)
   list(LENGTH _driver_names _driver_count)
@@ -68,7 +78,7 @@ function(sluice_add_image name)
   set(_libraries "")
   foreach(_driver ${arg_DRIVERS})
     if(NOT DEFINED _sluice_driver_${_driver})
-      message(FATAL_ERROR "sluice_add_image: no driver is called ${_driver}; there are virtio_blk and ram_disk")
+      message(FATAL_ERROR "sluice_add_image: no driver is called ${_driver}; there are virtio_blk, virtio_rng and ram_disk")
     endif()
   endforeach()
   foreach(_driver ${_sluice_machine_drivers} ${arg_DRIVERS})

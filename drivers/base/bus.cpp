@@ -107,12 +107,29 @@ void Bus::shutdown(Device& device) {
   device.driver()->shutdown(device);
 }
 
+Result<void> Bus::suspend_device(Device& device) {
+  return device.driver()->suspend(device);
+}
+Result<void> Bus::resume_device(Device& device) {
+  return device.driver()->resume(device);
+}
+
 Result<void> Bus::suspend(Device& device) {
-  return device.state() == State::Bound ? device.driver()->suspend(device) : fail(Errc::Invalid);
+  if (device.state_ != State::Bound || device.suspended_) {
+    return fail(Errc::Invalid);
+  }
+  TRY(suspend_device(device));
+  device.suspended_ = true;
+  return {};
 }
 
 Result<void> Bus::resume(Device& device) {
-  return device.state() == State::Bound ? device.driver()->resume(device) : fail(Errc::Invalid);
+  if (device.state_ != State::Bound || !device.suspended_) {
+    return fail(Errc::Invalid);
+  }
+  TRY(resume_device(device));
+  device.suspended_ = false;
+  return {};
 }
 
 // --- Arrivals and departures
@@ -259,6 +276,7 @@ void Bus::release(Device& device) {
   device.driver_ = nullptr;
   device.driver_data = nullptr;
   device.state_ = State::Unbound;
+  device.suspended_ = false;
 }
 
 // The bound device, of those whose probe began before `before`, that was bound last.

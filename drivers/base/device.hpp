@@ -49,6 +49,7 @@ class Device : public ListNode<> {
   Bus* bus() const { return bus_; }
   Driver* driver() const { return driver_; }
   State state() const { return state_; }
+  bool suspended() const { return suspended_; }  // while bound
   // Why it is deferred, failed or left unbound by a driver that matched, in words; else empty.
   std::string_view reason() const { return reason_.data(); }
 
@@ -98,6 +99,7 @@ class Device : public ListNode<> {
   Bus* bus_ = nullptr;
   Driver* driver_ = nullptr;
   State state_ = State::Unbound;
+  bool suspended_ = false;
   std::array<char, 96> reason_{};
   static inline u64 last_order_ = 0;
   u64 bound_order_ = 0;  // grows with each probe that begins: a parent's before its children's
@@ -144,10 +146,15 @@ class Bus : public ListNode<> {
   virtual Result<void> probe(Device& device);
   virtual void remove(Device& device);
   virtual void shutdown(Device& device);
-  // Quiets a bound device without unbinding it, and wakes it. Invalid: it is not bound; else what
-  // its driver says.
-  virtual Result<void> suspend(Device& device);
-  virtual Result<void> resume(Device& device);
+  // The default calls the driver's.
+  virtual Result<void> suspend_device(Device& device);
+  virtual Result<void> resume_device(Device& device);
+
+  // Quiets a bound device without unbinding it, and wakes it. Invalid: it is not bound, suspended
+  // already, or not suspended; else what its driver says: then it is as it was, or, if it did not
+  // wake, suspended still.
+  Result<void> suspend(Device& device);
+  Result<void> resume(Device& device);
 
   // A device arrives (it outlives its time on the bus), or goes: unbound, then forgotten. Exists:
   // the name is taken.

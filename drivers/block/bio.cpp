@@ -17,6 +17,8 @@ std::string_view to_string(Op op) {
       return "discard";
     case Op::WriteZeroes:
       return "write zeroes";
+    case Op::SecureErase:
+      return "secure erase";
   }
   return "unknown operation";
 }
@@ -86,7 +88,7 @@ u64 Bio::bytes() const {
   return sum;
 }
 
-void Bio::end_one_of_several(Status part_status) {
+[[gnu::noinline]] void Bio::end_one_of_several(Status part_status) {
   if (part_status != Status::Ok) {
     failure_.store(static_cast<u32>(part_status), std::memory_order_relaxed);
   }

@@ -24,19 +24,21 @@ using Sector = Strong<struct SectorTag>;
 
 // A Flush makes durable what had ended before it was submitted; it waits for nothing else, and the
 // other operations end in any order (docs/request-layer.md, "What order there is").
-enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes };
-inline constexpr u32 kOps = 5;
+enum class Op : u8 { Read, Write, Flush, Discard, WriteZeroes, SecureErase };
+inline constexpr u32 kOps = 6;
 constexpr bool carries_data(Op op) {
   return op == Op::Read || op == Op::Write;
 }
 std::string_view to_string(Op op);
 
-// What a bio asks for beside its operation (Linux: REQ_PREFLUSH, REQ_FUA, REQ_POLLED, REQ_NOMERGE).
+// What a bio asks for beside its operation (Linux: REQ_PREFLUSH, REQ_FUA, REQ_POLLED, REQ_NOMERGE,
+// REQ_NOUNMAP).
 namespace bio_flag {
 inline constexpr u8 kPreflush = 1;  // Write: begins once what had ended before is durable
 inline constexpr u8 kFua = 2;       // Write: ends once it is durable itself
 inline constexpr u8 kPolled = 4;    // its submitter polls for it: no interrupt is asked for
 inline constexpr u8 kNoMerge = 8;   // becomes a request of its own
+inline constexpr u8 kNoUnmap = 16;  // WriteZeroes: the device keeps the place for what is written
 }  // namespace bio_flag
 
 // How an I/O ended.
@@ -97,13 +99,13 @@ class Bio : public ListNode<> {
   u8 flags = 0;                       // of bio_flag
   Sector sector{};                    // the first
   std::span<const Segment> segments;  // Read and Write; for the others empty
-  u64 range_bytes = 0;                // Discard and WriteZeroes: how far
+  u64 range_bytes = 0;                // of the operations without data: how far
   EndIo end_io = nullptr;
   void* context = nullptr;  // the submitter's
 
   Status status = Status::Ok;  // valid from end_io on
 
-  // Data bytes for Read and Write, the range for Discard and WriteZeroes, 0 for Flush.
+  // Data bytes for Read and Write, 0 for Flush, the range for the others.
   u64 bytes() const;
 
   // --- For schedulers, while they hold it ---
@@ -117,6 +119,7 @@ class Bio : public ListNode<> {
   friend class CompletionBatch;
   friend class Disk;
   friend class FlushMachine;
+  friend class ExpressLane;
   friend class HwQueue;
   friend class Request;
   friend class RequestBuilder;
@@ -187,15 +190,11 @@ class SegmentRange {
 
    private:
     friend class SegmentRange;
+    explicit iterator(Segment only) : left_(only.bytes), current_(only) {}
     iterator(const Bio* bio, SegmentCursor at, u64 bytes, u32 max_segment_bytes)
         : bio_(bio), at_(at), left_(bytes), max_segment_bytes_(max_segment_bytes) {
       if (bytes > 0) {
-        const Segment& segment = bio->segments[at.index];
-        if (bytes <= segment.bytes - at.skip && bytes <= max_segment_bytes) [[likely]] {
-          current_ = {segment.data + at.skip, static_cast<u32>(bytes)};
-        } else {
-          load();
-        }
+        load();
       }
     }
     void advance() {
@@ -208,23 +207,21 @@ class SegmentRange {
       }
     }
     void load();
-    const Bio* bio_;
+    const Bio* bio_ = nullptr;
     SegmentCursor at_;
     u64 left_;  // bytes of the range from the current piece on
-    u32 max_segment_bytes_;
+    u32 max_segment_bytes_ = 0;
     Segment current_{};
   };
 
+  explicit SegmentRange(Segment only) : begin_(only) {}
   SegmentRange(const Bio* first, SegmentCursor start, u64 bytes, u32 max_segment_bytes)
-      : first_(first), start_(start), bytes_(bytes), max_segment_bytes_(max_segment_bytes) {}
-  iterator begin() const { return {first_, start_, bytes_, max_segment_bytes_}; }
+      : begin_(first, start, bytes, max_segment_bytes) {}
+  iterator begin() const { return begin_; }
   End end() const { return {}; }
 
  private:
-  const Bio* first_;
-  SegmentCursor start_;
-  u64 bytes_;
-  u32 max_segment_bytes_;
+  iterator begin_;
 };
 
 }  // namespace sluice::blk

@@ -11,6 +11,7 @@ u64 max_request_bytes(const Limits& limits, Op op) {
     case Op::Discard:
       return limits.max_discard_bytes;
     case Op::WriteZeroes:
+    case Op::SecureErase:
       return limits.max_write_zeroes_bytes;
     case Op::Read:
     case Op::Write:

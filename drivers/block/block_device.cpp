@@ -87,4 +87,8 @@ Status write_zeroes(BlockDevice& device, Sector sector, u64 bytes) {
   return transfer_range(device, Op::WriteZeroes, sector, bytes);
 }
 
+Status secure_erase(BlockDevice& device, Sector sector, u64 bytes) {
+  return transfer_range(device, Op::SecureErase, sector, bytes);
+}
+
 }  // namespace sluice::blk

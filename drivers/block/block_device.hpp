@@ -23,6 +23,7 @@ struct Limits {
   u32 boundary_bytes = 0;     // no request crosses a multiple of it; a power of two, or 0: any may
   u64 max_discard_bytes = 0;  // 0: no discard
   u64 max_write_zeroes_bytes = 0;  // 0: no write zeroes
+  u64 max_secure_erase_bytes = 0;  // 0: no secure erase
 };
 
 class BlockDevice {
@@ -72,6 +73,7 @@ Status write(BlockDevice& device, Sector sector, std::span<const std::byte> data
 Status flush(BlockDevice& device);
 Status discard(BlockDevice& device, Sector sector, u64 bytes);
 Status write_zeroes(BlockDevice& device, Sector sector, u64 bytes);
+Status secure_erase(BlockDevice& device, Sector sector, u64 bytes);
 
 // An open disk or partition: counted by the disk, released on destruction. Where the disk goes away
 // meanwhile, every bio ends with Removed and the capacity is 0. For one hart at a time.

@@ -10,20 +10,21 @@
 namespace sluice::blk {
 namespace {
 
-// Latencies of one bucket.
-struct Bucket {
-  u32 index;
-  u64 least;
-  u64 width;
-};
+// Is `ticks` in `bucket`? Without a search, and only for those that have both ends.
+bool is_in_bucket(u64 ticks, u32 bucket) {
+  return ticks >> ((bucket - 1) % 64) == 1;
+}
 
-Bucket bucket_of(u64 ticks) {
-  const u32 index = latency_bucket(ticks);
-  if (index == 0) {
-    return {0, 0, 1};
+// The bucket of `ticks`, looked for from one on that is mostly near: there is no instruction for it
+// on every hart.
+u32 bucket_near(u64 ticks, u32 bucket) {
+  while (bucket < kLatencyBuckets - 1 && ticks >> bucket != 0) {
+    ++bucket;
   }
-  const u64 least = u64{1} << (index - 1);
-  return {index, least, index == kLatencyBuckets - 1 ? ~u64{0} : least};
+  while (bucket > 0 && ticks >> (bucket - 1) == 0) {
+    --bucket;
+  }
+  return bucket;
 }
 
 }  // namespace
@@ -50,27 +51,33 @@ void CompletionBatch::end_chain() {
   queue.finish_ending();
 }
 
-// Sums up requests as long as disk, operation and bucket of latency stay the same.
-inline void CompletionBatch::count_all(u64 now_ticks) {
+// Sums up requests as long as disk, operation and bucket of latency stay the same. No call on the
+// way, so that all registers are the loop's.
+[[gnu::noinline]] void CompletionBatch::count_all(u64 now_ticks) const {
   const Request* request = first_;
-  while (request != nullptr) {
+  u32 bucket = queue_.last_bucket_.load(std::memory_order_relaxed);
+  do {
     Disk& disk = request->disk();
-    const Op op = request->op_;
-    const Bucket bucket = bucket_of(now_ticks - request->submitted_ticks());
+    const u32 op_and_flags = request->op_and_flags_;
+    u64 submitted = request->submitted_ticks();
+    bucket = bucket_near(now_ticks - submitted, bucket);
     Statistics::Ended ended;
     do {
-      const u64 submitted = request->submitted_ticks();
       const u64 started = request->started_ticks();
       ++ended.requests;
       ended.bytes += request->bytes_;
       ended.queue_ticks += started - submitted;
-      ended.device_ticks -= started;
+      ended.device_ticks += now_ticks - started;
       request = request->next_;
-    } while (request != nullptr && &request->disk() == &disk && request->op_ == op &&
-             now_ticks - request->submitted_ticks() - bucket.least < bucket.width);
-    ended.device_ticks += ended.requests * now_ticks;
-    disk.statistics(queue_.index()).add(direction_of(op), ended, bucket.index);
-  }
+      if (request == nullptr) {
+        break;
+      }
+      submitted = request->submitted_ticks();
+    } while (&request->disk() == &disk && request->op_and_flags_ == op_and_flags &&
+             is_in_bucket(now_ticks - submitted, bucket));
+    disk.statistics(queue_.index()).add(static_cast<Op>(op_and_flags & 0xff), ended, bucket);
+  } while (request != nullptr);
+  port::store_relaxed(queue_.last_bucket_, bucket);
 }
 
 // Ends the bios and gives the tags back.
@@ -93,7 +100,7 @@ inline void CompletionBatch::end_bios() {
   }
 }
 
-void CompletionBatch::end_several(Bio* bio, Bio* last, Status status) {
+[[gnu::noinline]] void CompletionBatch::end_several(Bio* bio, Bio* last, Status status) {
   while (bio != last) {
     Bio* const next = bio->next_in_request_;  // read before the bio ends: then it is its owner's
     bio->end_part(status);
@@ -110,7 +117,8 @@ void CompletionBatch::end_several(Bio* bio, Bio* last, Status status) {
   while (request != nullptr) {
     Request* const next = request->next_;
     if (request->status_ == Status::Ok || !try_again(*request)) {
-      append(*request);
+      *tail_ = request;
+      tail_ = &request->next_;
     }
     request = next;
   }
@@ -121,12 +129,13 @@ bool CompletionBatch::try_again(Request& request) {
   if (request.status_ == Status::Transient) {
     if (request.retries_ < Request::kRetries && !request.disk().removed()) {
       ++request.retries_;
+      request.status_ = Status::Ok;
       queue_.give_back(request);
       return true;
     }
     request.status_ = Status::IoError;
   }
-  request.disk().statistics(queue_.index()).add_error(direction_of(request.op_));
+  request.disk().statistics(queue_.index()).add_error(request.op());
   return false;
 }
 

@@ -26,20 +26,33 @@ class CompletionBatch {
 
   // Each request that queue_rq took is added once; twice is a checked crash.
   void add(Request& request, Status status) {
-    SLUICE_ASSERT(request.state_.load(std::memory_order_relaxed) == Request::kStarted);
-    port::store_relaxed(request.state_, u32{Request::kEnding});
     request.status_ = status;
     failed_ |= static_cast<u32>(status);
-    append(request);
+    Adder(*this).add_ok(request);
   }
 
+  // Adds many that ended well, without a call in between.
+  class Adder {
+   public:
+    explicit Adder(CompletionBatch& batch) : batch_(batch), tail_(batch.tail_) {}
+    Adder(const Adder&) = delete;
+    Adder& operator=(const Adder&) = delete;
+    ~Adder() { batch_.tail_ = tail_; }
+    void add_ok(Request& request) {
+      SLUICE_ASSERT(request.state_.load(std::memory_order_relaxed) == Request::kStarted);
+      port::store_relaxed(request.state_, u32{Request::kEnding});
+      *tail_ = &request;
+      tail_ = &request.next_;
+    }
+
+   private:
+    CompletionBatch& batch_;
+    Request** tail_;
+  };
+
  private:
-  void append(Request& request) {
-    *tail_ = &request;
-    tail_ = &request.next_;
-  }
   void end_chain();
-  void count_all(u64 now_ticks);
+  void count_all(u64 now_ticks) const;
   void end_bios();
   void sort_out_failed();
   bool try_again(Request& request);

@@ -11,6 +11,9 @@ namespace {
 // The bytes of a disk are counted in 63 bits, whatever its device says.
 constexpr u64 kMostSectors = u64{1} << (63 - kSectorShift);
 
+// Counted in 16 bits in each request.
+constexpr u32 kMostSegments = 65535;
+
 bool is_power_of_two_between(u32 value, u32 minimum, u32 maximum) {
   return std::has_single_bit(value) && value >= minimum && value <= maximum;
 }
@@ -20,6 +23,7 @@ bool is_power_of_two_between(u32 value, u32 minimum, u32 maximum) {
 Disk::Disk(TagSet& tag_set, std::string_view name, const Options& options)
     : tag_set_(tag_set),
       options_(options),
+      write_cache_(options.write_cache ? 1 : 0),
       timeouts_(*this, options.timeout_ns),
       flushes_(*this),
       statistics_(new(std::nothrow) Statistics[tag_set.hw_queues().size()]) {
@@ -36,14 +40,22 @@ Disk::Disk(TagSet& tag_set, std::string_view name, const Options& options)
   const auto range = [write](u64 max_bytes) {
     return max_bytes == 0 ? Status::Unsupported : write;
   };
-  refusals_ = {Status::Ok, write, Status::Ok, range(limits.max_discard_bytes),
-               range(limits.max_write_zeroes_bytes)};
+  refusals_ = {Status::Ok,
+               write,
+               Status::Ok,
+               range(limits.max_discard_bytes),
+               range(limits.max_write_zeroes_bytes),
+               range(limits.max_secure_erase_bytes)};
   block_mask_ = limits.logical_block_bytes - 1;
   last_plain_op_ = static_cast<u32>(options_.read_only ? Op::Read : Op::Write);
   max_bytes_in_one_piece_ =
       limits.boundary_bytes != 0 ? 0 : std::min(limits.max_bytes, limits.max_segment_bytes);
-  max_bytes_ = {limits.max_bytes, limits.max_bytes, 0, limits.max_discard_bytes,
-                limits.max_write_zeroes_bytes};
+  max_bytes_ = {limits.max_bytes,
+                limits.max_bytes,
+                0,
+                limits.max_discard_bytes,
+                limits.max_write_zeroes_bytes,
+                limits.max_secure_erase_bytes};
 }
 
 bool Disk::limits_make_sense() const {
@@ -59,9 +71,11 @@ bool Disk::limits_make_sense() const {
 void Disk::round_to_blocks() {
   Limits& limits = options_.limits;
   const u64 block = limits.logical_block_bytes;
+  limits.max_segments = std::min(limits.max_segments, kMostSegments);
   limits.max_bytes = static_cast<u32>(align_down(limits.max_bytes, block));
   limits.max_discard_bytes = align_down(limits.max_discard_bytes, block);
   limits.max_write_zeroes_bytes = align_down(limits.max_write_zeroes_bytes, block);
+  limits.max_secure_erase_bytes = align_down(limits.max_secure_erase_bytes, block);
 }
 
 u64 Disk::whole_blocks(u64 sectors) const {
@@ -91,7 +105,7 @@ void Disk::submit_within(const Window& window, List<Bio>& bios) {
   const Admission admission{window.first, in_window, port::ticks(),
                             std::min(max_bytes_in_one_piece_, in_window << kSectorShift)};
   if (tag_set_.only_default_queues()) [[likely]] {
-    tag_set_.queue_of_this_hart().submit_fresh(*this, admission, bios);
+    tag_set_.default_queue_of_this_hart().submit_fresh(*this, admission, bios);
   } else {
     admit_all(bios, admission);
     sort_out(bios);
@@ -155,7 +169,7 @@ void Disk::admit(Bio& bio, const Admission& admission) {
   bio.disk_sector_ = admission.first_sector + bio.sector.value();
   bio.submitted_ticks_ = admission.now_ticks;
   bio.flush_step_ = Bio::FlushStep::None;
-  if (is_plain(bio, admission)) {
+  if (is_plain(bio, 0, admission)) {
     bio.total_bytes_ = bio.segments[0].bytes;
     bio.plan_ = Bio::Plan::OneWhole;
     return;
@@ -176,7 +190,7 @@ void Disk::admit(Bio& bio, const Admission& admission) {
     bio.status = Status::Unsupported;
   }
   const bool flushes = bio.op == Op::Flush || (bio.flags & kDurable) != 0;
-  if (bio.status == Status::Ok && flushes && options_.write_cache) {
+  if (bio.status == Status::Ok && flushes && has_write_cache()) {
     bio.flush_step_ = Bio::FlushStep::Before;  // the flush machine says which
   }
   plan_parts(bio);

@@ -69,8 +69,13 @@ class Disk final : public BlockDevice,
   void unfreeze() { unquiesce(); }
 
   // Another capacity, in sectors, from the driver. Bios that were accepted before and reach beyond
-  // it are the driver's to refuse. Task.
+  // it are the driver's to refuse; resize() waits for those that it has. Task.
   void resize(u64 sectors);
+  // The same without waiting, for a device that has changed already. Task or work, not from an
+  // end_io.
+  void capacity_changed(u64 sectors);
+  // The device has a write cache from now on, or none; the driver has frozen the disk. Task.
+  void set_write_cache(bool on) { port::store_relaxed(write_cache_, u32{on}); }
 
   // By name (scheduler.hpp), also under load. NotFound, NoMemory. Task.
   Result<void> set_scheduler(std::string_view name);
@@ -92,7 +97,9 @@ class Disk final : public BlockDevice,
   u64 sectors() const override { return sectors_.load(std::memory_order_relaxed); }
   const Limits& limits() const override { return options_.limits; }
   bool read_only() const override { return options_.read_only; }
-  bool has_write_cache() const override { return options_.write_cache; }
+  bool has_write_cache() const override {
+    return write_cache_.load(std::memory_order_relaxed) != 0;
+  }
   using BlockDevice::submit;
   void submit(List<Bio>& bios) override { submit_within({0, ~u64{0}}, bios); }
   unsigned poll() override;
@@ -117,6 +124,7 @@ class Disk final : public BlockDevice,
 
  private:
   friend class CompletionBatch;
+  friend class ExpressLane;
   friend class HwQueue;
   friend class OpenDevice;
   friend void remove_from_list(Disk& disk);
@@ -128,9 +136,10 @@ class Disk final : public BlockDevice,
   // list, for the flush machine.
   void admit_all(List<Bio>& bios, const Admission& admission);
   void admit(Bio& bio, const Admission& admission);
-  // Is it data in one piece that is one request, and nothing else to be seen to? Most are.
-  bool is_plain(const Bio& bio, const Admission& admission) const {
-    if (bio.op_and_flags() > last_plain_op_ || bio.segments.size() != 1) {
+  // Is it data in one piece that is one request, and nothing else to be seen to but `flags`? Most
+  // are.
+  bool is_plain(const Bio& bio, u32 flags, const Admission& admission) const {
+    if ((bio.op_and_flags() ^ flags << 8) > last_plain_op_ || bio.segments.size() != 1) {
       return false;
     }
     const u64 bytes = bio.segments[0].bytes;
@@ -156,6 +165,7 @@ class Disk final : public BlockDevice,
   Options options_;
   std::atomic<u64> sectors_{0};
   std::atomic<u32> gate_{0};
+  std::atomic<u32> write_cache_;
   u64 block_mask_ = 0;              // the bits of an offset inside a logical block
   u32 last_plain_op_ = 0;           // Read, and Write where that is allowed
   u64 max_bytes_in_one_piece_ = 0;  // of data in one piece, to be one request

@@ -135,10 +135,14 @@ void Disk::freeze() {
 
 void Disk::resize(u64 sectors) {
   freeze();
+  capacity_changed(sectors);
+  unfreeze();
+}
+
+void Disk::capacity_changed(u64 sectors) {
   tag_set_.while_held([this, sectors] {
     sectors_.store(removed() ? 0 : whole_blocks(sectors), std::memory_order_relaxed);
   });
-  unfreeze();
 }
 
 // --- Schedulers ----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <sluice/drivers/block/disk.hpp>
+#include <sluice/drivers/block/express_lane.hpp>
 #include <sluice/drivers/block/merge.hpp>
 #include <sluice/drivers/block/tag_set.hpp>
 #include <sluice/kernel/clock.hpp>
@@ -19,8 +20,8 @@ HwQueue::HwQueue(TagSet& tag_set, u32 index)
     : tag_set_(tag_set),
       ops_(tag_set.ops()),
       merge_(tag_set.shape().merge),
-      has_queue_rqs_(tag_set.ops().has_queue_rqs()),
       index_(index),
+      detours_(tag_set.ops().has_queue_rqs() ? 0 : kNoLane),
       run_work_(
           [](void* context) {
             auto& queue = *static_cast<HwQueue*>(context);
@@ -183,6 +184,14 @@ bool HwQueue::leave_queue() {
   }
 }
 
+void HwQueue::set_detour(u32 reason, bool on) {
+  if (on) {
+    detours_.fetch_or(reason, std::memory_order_relaxed);
+  } else {
+    detours_.fetch_and(~reason, std::memory_order_relaxed);
+  }
+}
+
 // Each bio to its disk's scheduler, or into the line.
 void HwQueue::arrange(List<Bio>& bios) {
   while (Bio* const bio = bios.pop_front()) {
@@ -201,6 +210,10 @@ void HwQueue::pass_on() {
   while (true) {
     while (!pass_on_waiting()) {
     }
+    if (const bool waiting = !waiting_.empty() || !held_back_.empty();
+        waiting != has_detour(kWaiting)) {
+      set_detour(kWaiting, waiting);
+    }
     if (leave_queue()) [[likely]] {
       return;
     }
@@ -210,24 +223,30 @@ void HwQueue::pass_on() {
 
 // --- From bios to the driver: the express lane ---------------------------------------------------
 
-// Where nothing waits and nothing is in the way, plain bios become requests as they are checked,
-// and go to the driver in batches: with everything at hand in one loop, that takes half of what it
-// takes step by step. From the first bio on that is anything else, the way is the other one.
+// Where nothing waits and nothing is in the way, the driver makes requests of plain bios as it
+// takes them: with everything at hand in one loop, that is half of what it is step by step. From
+// the first bio on that is anything else, the way is the other one.
 void HwQueue::submit_fresh(Disk& disk, const Admission& admission, List<Bio>& bios) {
   const bool taken = take_queue();
-  if (taken && has_queue_rqs_ && !scheduled() && waiting_.empty() && held_back_.empty() &&
-      has_requeued_.load(std::memory_order_relaxed) == 0 &&
-      disk.gate_.load(std::memory_order_relaxed) == 0) [[likely]] {
-    pass_on_plain(disk, admission, bios);
-    if (bios.empty() && held_back_.empty()) [[likely]] {
-      if (leave_queue()) [[likely]] {
-        return;
-      }
-      collect();
+  if (taken && (detours_.load(std::memory_order_relaxed) |
+                disk.gate_.load(std::memory_order_relaxed)) == 0) [[likely]] {
+    if (!disk.timeouts_.watching()) [[unlikely]] {
+      disk.timeouts_.watch();
+    }
+    FreshBios fresh{disk, *this, admission, bios};
+    ops_.queue_rqs(*this, fresh);
+    inline_completions_.end_all();
+    if (bios.empty() && held_back_.empty() && leave_queue()) [[likely]] {
+      return;
     }
   }
+  submit_step_by_step(disk, admission, bios, taken);
+}
+
+[[gnu::noinline]] void HwQueue::submit_step_by_step(Disk& disk, const Admission& admission,
+                                                    List<Bio>& bios, bool taken) {
   disk.admit_all(bios, admission);
-  if (!taken) [[unlikely]] {
+  if (!taken) {
     leave_bios(bios);
     return;
   }
@@ -235,70 +254,9 @@ void HwQueue::submit_fresh(Disk& disk, const Admission& admission, List<Bio>& bi
   pass_on();
 }
 
-// Leaves in `bios` what it did not make a request of.
-void HwQueue::pass_on_plain(Disk& disk, const Admission& admission, List<Bio>& bios) {
-  std::array<Request*, kAtOnce> batch;
-  bool merges = false;
-  do {
-    const usize count = gather(disk, admission, bios, batch, merges);
-    if (merges) [[unlikely]] {
-      disk.admit_all(bios, admission);
-      RequestBuilder::merge(*batch[count - 1], bios);
-    }
-    if (count == 0) {
-      return;
-    }
-    offer(disk, std::span(batch).first(count));
-  } while (!bios.empty() && held_back_.empty());  // what is held back goes first
-}
-
-// Makes requests of plain bios, as many as there is room for in `batch`; how many. `merges`: the
-// first bio that is left neighbours the last request.
-[[gnu::noinline]] usize HwQueue::gather(Disk& disk, const Admission& admission, List<Bio>& bios,
-                                        std::span<Request*, kAtOnce> batch, bool& merges) {
-  constexpr u64 kNowhere = ~u64{0};
-  u64 begin = kNowhere;  // of the last request
-  u64 end = kNowhere;
-  usize count = 0;
-  merges = false;
-  while (count < kAtOnce && !bios.empty()) {
-    Bio& bio = bios.front();
-    if (!disk.is_plain(bio, admission)) [[unlikely]] {
-      break;
-    }
-    const u64 bio_begin = admission.first_sector + bio.sector.value();
-    const u64 bio_end = bio_begin + (bio.segments[0].bytes >> kSectorShift);
-    if (bio_begin == end || bio_end == begin) [[unlikely]] {
-      merges = merge_;
-      if (merges) {
-        break;
-      }
-    }
-    Request* const request = tags_.take();
-    if (request == nullptr) [[unlikely]] {
-      break;
-    }
-    begin = bio_begin;
-    end = bio_end;
-    bios.remove(bio);
-    RequestBuilder::fill_plain(*request, bio, disk, bio_begin, admission.now_ticks);
-    batch[count++] = request;
-  }
-  return count;
-}
-
-// What the driver does not take is held back, for start(); so is the last one, where others have
-// merged with it.
-void HwQueue::offer(Disk& disk, std::span<Request* const> requests) {
-  if (!disk.timeouts_.watching()) [[unlikely]] {
-    disk.timeouts_.watch();
-  }
-  const usize plain = requests.size() - (requests.back()->plain() ? 0 : 1);
-  usize taken = plain == 0 ? 0 : ops_.queue_rqs(*this, requests.first(plain));
-  for (; taken < requests.size(); ++taken) {
-    port::store_relaxed(requests[taken]->state_, u32{Request::kHeldBack});
-    held_back_.push_back(*requests[taken]);
-  }
+void HwQueue::hold_back(Request& request) {
+  port::store_relaxed(request.state_, u32{Request::kHeldBack});
+  held_back_.push_back(request);
 }
 
 // --- From bios to the driver: step by step -------------------------------------------------------
@@ -310,7 +268,7 @@ bool HwQueue::pass_on_waiting() {
   bool taken = true;
   out_of_tags_ = false;
   busy_ = false;
-  if (has_requeued_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+  if (has_detour(kRequeued)) [[unlikely]] {
     collect_requeued();
   }
   while (taken) {
@@ -449,7 +407,7 @@ void HwQueue::give_back(Request& request) {
   {
     const LockGuard guard(requeue_lock_);
     requeued_.push_back(request);
-    has_requeued_.store(1, std::memory_order_relaxed);
+    set_detour(kRequeued, true);
   }
   post_run();
 }
@@ -458,7 +416,7 @@ void HwQueue::collect_requeued() {
   List<Request> requeued;
   {
     const LockGuard guard(requeue_lock_);
-    has_requeued_.store(0, std::memory_order_relaxed);
+    set_detour(kRequeued, false);
     requeued.splice_back(requeued_);
   }
   requeued.splice_back(held_back_);

@@ -41,7 +41,7 @@ class HwQueue {
   // context.
   Request* in_flight_request(u32 tag);
   // The same for a driver that knows from its own record that the tag is in flight.
-  Request& request(u32 tag) { return tags_[tag]; }
+  Request& request(usize tag) { return tags_[tag]; }
   // Requests that began are ended here by a driver that does so inside queue_rq: they end together,
   // once this batch of bios is passed on.
   CompletionBatch& inline_completions() { return inline_completions_; }
@@ -49,8 +49,8 @@ class HwQueue {
   // Takes bios, which their disk has checked, makes requests of them and passes them to the driver.
   // Task or work.
   void submit(List<Bio>& bios);
-  // The same for bios of `disk` that are to be checked on the way, most of which are plain ones.
-  // Task or work.
+  // The same for bios of `disk` that are to be checked on the way, most of which are plain ones
+  // (express_lane.hpp). Task or work.
   void submit_fresh(Disk& disk, const Admission& admission, List<Bio>& bios);
   // Passes on what waits, as far as tags and device allow. Task or work.
   void run();
@@ -81,8 +81,8 @@ class HwQueue {
   // Each bio to its disk's scheduler, or into the line.
   void arrange(List<Bio>& bios);
   // Is there a disk with a scheduler among those that use the queue?
-  void set_scheduled(bool scheduled) { port::store_relaxed(scheduled_, u32{scheduled}); }
-  bool scheduled() const { return scheduled_.load(std::memory_order_relaxed) != 0; }
+  void set_scheduled(bool scheduled) { set_detour(kScheduled, scheduled); }
+  bool scheduled() const { return has_detour(kScheduled); }
 
   // --- For Disk; any context ---
   // Does the driver have a request of `disk`, or does one end right now? This hart is woken
@@ -106,6 +106,7 @@ class HwQueue {
 
  private:
   friend class CompletionBatch;
+  friend class ExpressLane;
   friend class Request;
   friend class TagSet;
 
@@ -115,13 +116,13 @@ class HwQueue {
     List<Bio> bios;
   };
 
-  static constexpr usize kAtOnce = 32;  // requests of the express lane
-
   bool take_queue() { return (state_.fetch_or(kTaken, std::memory_order_acquire) & kTaken) == 0; }
-  void pass_on_plain(Disk& disk, const Admission& admission, List<Bio>& bios);
-  usize gather(Disk& disk, const Admission& admission, List<Bio>& bios,
-               std::span<Request*, kAtOnce> batch, bool& merges);
-  void offer(Disk& disk, std::span<Request* const> requests);
+  bool has_detour(u32 reason) const {
+    return (detours_.load(std::memory_order_relaxed) & reason) != 0;
+  }
+  void set_detour(u32 reason, bool on);
+  void submit_step_by_step(Disk& disk, const Admission& admission, List<Bio>& bios, bool taken);
+  void hold_back(Request& request);
   void leave_bios(List<Bio>& bios);
   bool leave_queue();
   void collect();
@@ -148,6 +149,12 @@ class HwQueue {
   void collect_requeued();
   void end_held_back(Request& request);
 
+  // Of detours_: why a bio cannot go straight to the driver.
+  static constexpr u32 kNoLane = 1;     // the driver has no queue_rqs
+  static constexpr u32 kScheduled = 2;  // a disk has a scheduler
+  static constexpr u32 kRequeued = 4;   // requests were given back
+  static constexpr u32 kWaiting = 8;  // when the queue was left, something waited or was held back
+
   static constexpr u32 kTaken = u32{1} << 31;  // of state_; below it a bit per hart that left bios
   static constexpr u32 kWatcherShift = 16;     // of ending_: a bit per hart that watches
   static constexpr u32 kBatches = (u32{1} << kWatcherShift) - 1;  // and how many batches there are
@@ -156,12 +163,11 @@ class HwQueue {
   TagSet& tag_set_;
   QueueOps& ops_;
   const bool merge_;
-  const bool has_queue_rqs_;
   const u32 index_;
   std::atomic<u32> state_{0};
+  std::atomic<u32> detours_;
 
   // Of whoever has the queue.
-  std::atomic<u32> scheduled_{0};  // read by completions, too
   bool out_of_tags_ = false;
   bool busy_ = false;        // the driver is
   u32 next_disk_ = 0;        // whose scheduler is asked first
@@ -176,7 +182,8 @@ class HwQueue {
 
   SpinLock requeue_lock_;
   List<Request> requeued_;  // given back by the driver in any context
-  std::atomic<u32> has_requeued_{0};
+
+  std::atomic<u32> last_bucket_{0};  // of latency: the next is mostly there, too
 
   // How many completion batches are ending requests, or drivers giving one back; and which harts
   // wait for the end of that.

@@ -25,6 +25,7 @@ Kyber::Domain Kyber::domain_of(Op op) {
     case Op::Discard:
       return kDiscard;
     case Op::WriteZeroes:
+    case Op::SecureErase:
     case Op::Flush:
       break;
   }

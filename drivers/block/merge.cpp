@@ -26,9 +26,9 @@ u32 count_pieces(std::span<const Segment> segments, u32 max_segment_bytes, u32 m
 
 bool RequestBuilder::fill(Request& request, List<Bio>& waiting, bool merges) {
   Bio& bio = waiting.front();
-  request.op_ = bio.op;
-  request.flags_ = bio.flags;
+  request.set_op_and_flags(bio.op, bio.flags);
   request.retries_ = 0;
+  request.status_ = Status::Ok;
   port::store_relaxed(request.disk_, bio.disk_);
   request.first_bio_ = request.last_bio_ = &bio;
   request.submitted_ticks_ = bio.submitted_ticks_;
@@ -37,8 +37,7 @@ bool RequestBuilder::fill(Request& request, List<Bio>& waiting, bool merges) {
     request.bytes_ = bio.total_bytes_;
     request.segment_count_ = 1;
     request.start_ = {};
-    request.only_segment_.data = bio.segments[0].data;
-    request.only_segment_.bytes = bio.segments[0].bytes;
+    request.data_ = bio.segments[0].data;
   } else if (!take_part(request, bio)) {
     return false;
   } else if (bio.issued_bytes_ < bio.total_bytes_) {
@@ -51,37 +50,15 @@ bool RequestBuilder::fill(Request& request, List<Bio>& waiting, bool merges) {
   return true;
 }
 
-void RequestBuilder::fill_plain(Request& request, Bio& bio, Disk& disk, u64 disk_sector,
-                                u64 now_ticks) {
-  bio.disk_ = &disk;
-  const Segment& segment = bio.segments[0];
-  bio.disk_sector_ = disk_sector;
-  bio.plan_ = Bio::Plan::OneWhole;
-  bio.flush_step_ = Bio::FlushStep::None;
-  request.op_ = bio.op;
-  request.flags_ = 0;
-  request.retries_ = 0;
-  port::store_relaxed(request.disk_, &disk);
-  request.first_bio_ = request.last_bio_ = &bio;
-  request.sector_ = disk_sector;
-  request.bytes_ = segment.bytes;
-  request.segment_count_ = 1;
-  request.start_ = {};
-  request.only_segment_.data = segment.data;
-  request.only_segment_.bytes = segment.bytes;
-  request.submitted_ticks_ = now_ticks;
-  port::store_relaxed(request.started_ticks_, now_ticks);
-  port::store_release(request.state_, u32{Request::kStarted});
-}
-
 // Takes as much of the rest as a request holds. False: that is not one block.
 bool RequestBuilder::take_part(Request& request, Bio& bio) {
   const u64 rest = bio.total_bytes_ - bio.issued_bytes_;
   const u64 first = bio.disk_sector_ + (bio.issued_bytes_ >> kSectorShift);
-  request.flags_ &= bio.disk_->request_flags();
+  u8 flags = bio.flags & bio.disk_->request_flags();
   if (bio.flush_step_ != Bio::FlushStep::None) {
-    request.flags_ &= u8{0xff ^ bio_flag::kPolled};  // this hart may not be the one that polls
+    flags &= u8{0xff ^ bio_flag::kPolled};  // this hart may not be the one that polls
   }
+  request.set_op_and_flags(bio.op, flags);
   const u64 room = std::min({rest, bio.disk_->max_bytes(bio.op), bio.disk_->room_at(first)});
   request.sector_ = first;
   request.start_ = bio.issued_to_;
@@ -92,7 +69,8 @@ bool RequestBuilder::take_part(Request& request, Bio& bio) {
     return false;
   }
   if (request.segment_count_ == 1) {
-    request.only_segment_ = *request.segments().begin();
+    const u32 most = bio.disk_->limits().max_segment_bytes;
+    request.data_ = (*SegmentRange(&bio, request.start_, request.bytes_, most).begin()).data;
   }
   if (request.bytes_ < rest) {
     bio.parts_.fetch_add(1, std::memory_order_relaxed);  // the rest goes on waiting, and counts too
@@ -122,13 +100,14 @@ bool RequestBuilder::take_segments(Request& request, Bio& bio, u64 room) {
     const u64 blocks_end = align_down(bytes, limits.logical_block_bytes);
     if (blocks_end > request.bytes_) {
       request.bytes_ = blocks_end;
-      request.segment_count_ = pieces;
+      request.segment_count_ = static_cast<u16>(pieces);
       bio.issued_to_ = {at.index, at.skip - static_cast<u32>(bytes - blocks_end)};
     }
   }
   return request.bytes_ > 0;
 }
 
+// Takes what neighbours the request out of `waiting`.
 void RequestBuilder::merge(Request& request, List<Bio>& waiting) {
   u32 merged = 0;
   while (!waiting.empty()) {
@@ -143,9 +122,7 @@ void RequestBuilder::merge(Request& request, List<Bio>& waiting) {
     ++merged;
   }
   if (merged > 0) {
-    request.disk()
-        .statistics(request.hw_queue_->index())
-        .add_merges(direction_of(request.op_), merged);
+    request.disk().statistics(request.hw_queue_->index()).add_merges(request.op(), merged);
   }
 }
 
@@ -153,7 +130,7 @@ void RequestBuilder::merge(Request& request, List<Bio>& waiting) {
 bool RequestBuilder::append(Request& request, Bio& bio, bool behind) {
   // A request that begins inside its first bio has nothing in front of it that could be new.
   const bool has_a_front = request.sector_ == request.first_bio_->disk_sector_;
-  if (bio.op != request.op_ || bio.flags != request.flags_ || bio.disk_ != &request.disk() ||
+  if (bio.op_and_flags() != request.op_and_flags_ || bio.disk_ != &request.disk() ||
       bio.op == Op::Flush || (bio.flags & bio_flag::kNoMerge) != 0 ||
       bio.plan_ == Bio::Plan::EndNow || !(behind || has_a_front) || !fits(request, bio)) {
     return false;
@@ -186,7 +163,7 @@ bool RequestBuilder::fits(Request& request, const Bio& bio) {
   if (pieces > room) {
     return false;
   }
-  request.segment_count_ += pieces;
+  request.segment_count_ = static_cast<u16>(request.segment_count_ + pieces);
   return true;
 }
 

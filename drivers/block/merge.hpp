@@ -18,12 +18,8 @@ class RequestBuilder {
   // takes. Task or work.
   static bool fill(Request& request, List<Bio>& waiting, bool merges);
 
-  // The same for a plain bio of `disk` (Disk::is_plain), which was not admitted before.
-  static void fill_plain(Request& request, Bio& bio, Disk& disk, u64 disk_sector, u64 now_ticks);
-  // Takes what neighbours the request out of `waiting`, whose bios were admitted.
-  static void merge(Request& request, List<Bio>& waiting);
-
  private:
+  static void merge(Request& request, List<Bio>& waiting);
   static bool take_part(Request& request, Bio& bio);
   static bool take_segments(Request& request, Bio& bio, u64 room);
   static bool append(Request& request, Bio& bio, bool behind);

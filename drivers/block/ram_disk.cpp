@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <new>
 
+#include <sluice/drivers/block/express_lane.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/log.hpp>
 
@@ -131,11 +132,36 @@ QueueResult RamDisk::queue_rq(HwQueue& queue, Request& request, bool) {
   return QueueResult::Ok;
 }
 
-Status RamDisk::carry_out(RamLane& lane, const Request& request) {
+// Plain requests end together, where this is all that there is to do.
+void RamDisk::queue_rqs(HwQueue& queue, FreshBios& bios) {
+  SpinLock& gate = RamLane::of(queue).gate;
+  CompletionBatch& ended = queue.inline_completions();
+  ExpressLane lane(bios);
+  PlainRequest plain;
+  gate.lock();
+  while (lane.next(plain)) {
+    const ByteRange range{plain.sector << kSectorShift, plain.bytes};
+    Status status = Status::Ok;
+    if (!is_inside(range)) [[unlikely]] {
+      status = Status::OutOfRange;
+    } else if (plain.op == Op::Read) {
+      store_.read(range.offset, {plain.data, plain.bytes});
+    } else {
+      status = save_and_write(*plain.request, range);
+    }
+    ended.add(*plain.request, status);
+  }
+  gate.unlock();
+}
+
+bool RamDisk::is_inside(const ByteRange& range) const {
   const u64 capacity = store_.capacity_bytes();
+  return range.offset <= capacity && range.bytes <= capacity - range.offset;
+}
+
+Status RamDisk::carry_out(RamLane& lane, const Request& request) {
   const ByteRange range{request.sector().value() << kSectorShift, request.bytes()};
-  if (request.sector().value() > capacity >> kSectorShift ||
-      range.bytes > capacity - range.offset) {
+  if (!is_inside(range)) {
     return Status::OutOfRange;
   }
   if (request.op() != Op::Read && (request.op() != Op::Write || is_durable(request))) {

@@ -84,6 +84,8 @@ class RamDisk final : public QueueOps {
   Result<void> init_hctx(HwQueue& queue) override;
   void exit_hctx(HwQueue& queue) override;
   QueueResult queue_rq(HwQueue& queue, Request& request, bool last) override;
+  void queue_rqs(HwQueue& queue, FreshBios& bios) override;
+  bool has_queue_rqs() const override { return options_.mode == Mode::Inline && !faults_.any(); }
   unsigned poll(HwQueue& queue) override;
   TimeoutResult timeout(HwQueue& queue, Request& request) override;
 
@@ -95,6 +97,7 @@ class RamDisk final : public QueueOps {
   Result<void> add_disk();
 
   bool is_durable(const Request& request) const { return options_.fua && request.fua(); }
+  bool is_inside(const ByteRange& range) const;
   Status carry_out(RamLane& lane, const Request& request);
   Status carry_out_alone(const Request& request, const ByteRange& range);
   Status change_alone(const Request& request, const ByteRange& range);

@@ -8,6 +8,7 @@
 #include <span>
 
 #include <sluice/kernel/command_line.hpp>
+#include <sluice/kernel/entropy.hpp>
 #include <sluice/kernel/format.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/number.hpp>
@@ -249,6 +250,16 @@ bool take_nomerges(Text text, Options& options) {
   return taken;
 }
 
+// A number, or random: told, so that what happened can happen again.
+bool take_seed(Text text, Options& options) {
+  if (text != "random") {
+    return take_number(text, 0, ~u64{0}, options.faults.seed);
+  }
+  options.faults.seed = entropy::seed64();
+  log::info("{}: seed={}", options.name, options.faults.seed);
+  return true;
+}
+
 struct Row {
   Text option;
   Text could_be;
@@ -291,8 +302,7 @@ constexpr Row kRows[] = {
      [](Text text, Options& to) { return take_rules(text, false, to.faults); }},
     {"swallow", "up to 8 (with error) of OPERATION[:every=N|:nth=N|:one_in=N]",
      [](Text text, Options& to) { return take_rules(text, true, to.faults); }},
-    {"seed", "a number",
-     [](Text text, Options& to) { return take_number(text, 0, ~u64{0}, to.faults.seed); }},
+    {"seed", "a number or random", take_seed},
 };
 
 }  // namespace

@@ -35,14 +35,27 @@ void RamStore::read(u64 offset, std::span<std::byte> to) const {
     std::memcpy(to.data(), image_.data() + offset, to.size());
     return;
   }
+  const PagePiece piece = first_piece(offset, to.size());
+  if (piece.bytes == to.size()) [[likely]] {
+    read_piece(piece, to.data());
+  } else {
+    read_pages(offset, to);
+  }
+}
+
+void RamStore::read_piece(const PagePiece& piece, std::byte* to) const {
+  const std::byte* const page = pages_[piece.page].load(std::memory_order_acquire);
+  if (page != nullptr) {
+    std::memcpy(to, page + piece.offset, piece.bytes);
+  } else {
+    std::memset(to, 0, piece.bytes);
+  }
+}
+
+[[gnu::noinline]] void RamStore::read_pages(u64 offset, std::span<std::byte> to) const {
   while (!to.empty()) {
     const PagePiece piece = first_piece(offset, to.size());
-    const std::byte* const page = pages_[piece.page].load(std::memory_order_acquire);
-    if (page != nullptr) {
-      std::memcpy(to.data(), page + piece.offset, piece.bytes);
-    } else {
-      std::memset(to.data(), 0, piece.bytes);
-    }
+    read_piece(piece, to.data());
     offset += piece.bytes;
     to = to.subspan(piece.bytes);
   }

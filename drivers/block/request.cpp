@@ -8,7 +8,10 @@
 namespace sluice::blk {
 
 SegmentRange Request::segments() const {
-  return {first_bio_, start_, carries_data(op()) ? bytes() : 0, disk().limits().max_segment_bytes};
+  if (segment_count_ == 1) {
+    return SegmentRange(only_segment());
+  }
+  return {first_bio_, start_, segment_count_ == 0 ? 0 : bytes(), disk().limits().max_segment_bytes};
 }
 
 void Request::complete(Status status) {

@@ -15,6 +15,7 @@ namespace sluice::blk {
 
 class HwQueue;
 class QueueMap;
+struct FreshBios;
 
 // A field of which any hart may take a glimpse while its owner writes it: what it says may be of
 // the past, and fit nothing else that was seen. No more than a load or a store.
@@ -35,13 +36,14 @@ class Glimpsed {
 // Neighbouring bios merged, or a part of a long one. Owned by its tag.
 class Request : public ListNode<> {
  public:
-  Op op() const { return op_; }
-  bool fua() const { return (flags_ & bio_flag::kFua) != 0; }  // only where Disk::Options::fua
-  bool polled() const { return (flags_ & bio_flag::kPolled) != 0; }
+  Op op() const { return static_cast<Op>(op_and_flags_ & 0xff); }
+  bool fua() const { return (flags() & bio_flag::kFua) != 0; }  // only where Disk::Options::fua
+  bool polled() const { return (flags() & bio_flag::kPolled) != 0; }
+  bool keeps_place() const { return (flags() & bio_flag::kNoUnmap) != 0; }
   Sector sector() const { return Sector(sector_); }
-  u64 bytes() const { return bytes_; }  // of data, or of the range of a Discard or WriteZeroes
+  u64 bytes() const { return bytes_; }  // of data, or of the range of an operation without
   u32 segment_count() const { return segment_count_; }  // what segments() yields
-  u32 tag() const { return tag_; }                      // 0…depth−1, unique in its hardware queue
+  u32 tag() const { return static_cast<u32>(tag_); }    // 0…depth−1, unique in its hardware queue
   HwQueue& hw_queue() const { return *hw_queue_; }
   Disk& disk() const { return *disk_.load(std::memory_order_relaxed); }
 
@@ -51,13 +53,8 @@ class Request : public ListNode<> {
 
   // The memory, piece by piece, each at most limits().max_segment_bytes.
   SegmentRange segments() const;
-  // Is it a Read or Write of one segment, with no flag set? Most are.
-  bool plain() const {
-    return (static_cast<u32>(op()) | u32{flags_} << 8) <= static_cast<u32>(Op::Write) &&
-           segment_count_ == 1;
-  }
   // The one segment of a request whose segment_count() is 1.
-  const Segment& only_segment() const { return only_segment_; }
+  Segment only_segment() const { return {data_, static_cast<u32>(bytes_)}; }
 
   // The driver's own data, constructed with the tag set: the type given to TagSet::create.
   template <class Payload>
@@ -78,6 +75,7 @@ class Request : public ListNode<> {
 
  private:
   friend class CompletionBatch;
+  friend class ExpressLane;
   friend class HwQueue;
   friend class RequestBuilder;
   friend class Tags;
@@ -88,28 +86,31 @@ class Request : public ListNode<> {
   // for it, or gave it back. kEnding: its bios end.
   enum State : u32 { kFree, kHeldBack, kStarted, kEnding };
 
+  u8 flags() const { return static_cast<u8>(op_and_flags_ >> 8); }
+  void set_op_and_flags(Op op, u8 flags) { op_and_flags_ = static_cast<u32>(op) | u32{flags} << 8; }
+
   // What an I/O touches stands together.
   std::atomic<u32> state_{kFree};
-  u32 tag_ = 0;
-  Glimpsed<Op> op_;
-  u8 flags_ = 0;
+  u16 segment_count_ = 0;
   u8 retries_ = 0;
   Status status_ = Status::Ok;  // while it ends
-  u32 segment_count_ = 0;
+  Glimpsed<u32> op_and_flags_;
+  u64 tag_ = 0;
   Glimpsed<u64> sector_;  // on the whole disk
   Glimpsed<u64> bytes_;
   std::atomic<Disk*> disk_{nullptr};  // timeouts and freezes look at it from other harts
   HwQueue* hw_queue_ = nullptr;
   Bio* first_bio_ = nullptr;  // the chain; the last one may be part of another request too
   Bio* last_bio_ = nullptr;
-  Segment only_segment_{};  // where there is only one
+  std::byte* data_ = nullptr;  // where there is one segment
   Glimpsed<u64> submitted_ticks_;
   std::atomic<u64> started_ticks_{0};
   std::atomic<u64> excused_until_ticks_{0};  // by the driver; or a request before it was, under the
                                              // same tag, and then it is no later than its own time
   void* payload_ = nullptr;
   Request* next_ = nullptr;  // in the list of free tags, or of a completion batch
-  SegmentCursor start_;      // in the memory of first_bio_
+  SegmentCursor start_;      // in the memory of first_bio_; where there is one segment, only while
+                             // others may join it
 };
 
 // What queue_rq says.
@@ -140,10 +141,9 @@ class QueueOps {
   // Starts the request. `last`: no other follows at once, so tell the device now. Task or work.
   virtual QueueResult queue_rq(HwQueue& queue, Request& request, bool last) = 0;
 
-  // Starts plain requests (Request::plain()), in this order, and tells the device; how many it
-  // took. The others are offered again, one by one. For drivers that say so: has_queue_rqs(). Task
-  // or work.
-  virtual usize queue_rqs(HwQueue&, std::span<Request* const>) { return 0; }
+  // Starts as many requests of plain bios as it can in one go, and tells the device of them
+  // (express_lane.hpp). For drivers that say so: has_queue_rqs(). Task or work.
+  virtual void queue_rqs(HwQueue&, FreshBios&) {}
   virtual bool has_queue_rqs() const { return false; }
 
   // Tells the device of what was queued with last = false, where the batch ended otherwise. Task or

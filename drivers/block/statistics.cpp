@@ -22,35 +22,34 @@ Totals& Totals::operator+=(const Totals& other) {
   return *this;
 }
 
-// Several harts may end requests of one queue at the same time.
-void Statistics::add(Direction direction, const Ended& ended, u32 latency_bucket) {
-  Counters& counters = counters_[static_cast<u32>(direction)];
-  counters.requests.fetch_add(ended.requests, std::memory_order_relaxed);
-  counters.bytes.fetch_add(ended.bytes, std::memory_order_relaxed);
-  counters.queue_ticks.fetch_add(ended.queue_ticks, std::memory_order_relaxed);
-  counters.device_ticks.fetch_add(ended.device_ticks, std::memory_order_relaxed);
-  counters.latency[latency_bucket].fetch_add(ended.requests, std::memory_order_relaxed);
+void Statistics::add_error(Op op) {
+  counters_[static_cast<u32>(op)].errors.fetch_add(1, std::memory_order_relaxed);
 }
 
-void Statistics::add_error(Direction direction) {
-  counters_[static_cast<u32>(direction)].errors.fetch_add(1, std::memory_order_relaxed);
+void Statistics::add_merges(Op op, u64 bios) {
+  counters_[static_cast<u32>(op)].merges.fetch_add(bios, std::memory_order_relaxed);
 }
 
-void Statistics::add_merges(Direction direction, u64 bios) {
-  counters_[static_cast<u32>(direction)].merges.fetch_add(bios, std::memory_order_relaxed);
+Totals Statistics::Counters::totals() const {
+  Totals totals;
+  totals.errors = errors.load(std::memory_order_relaxed);
+  totals.bytes = bytes.load(std::memory_order_relaxed);
+  totals.merges = merges.load(std::memory_order_relaxed);
+  totals.queue_ticks = queue_ticks.load(std::memory_order_relaxed);
+  totals.device_ticks = device_ticks.load(std::memory_order_relaxed);
+  for (u32 bucket = 0; bucket < kLatencyBuckets; ++bucket) {
+    totals.latency[bucket] = latency[bucket].load(std::memory_order_relaxed);
+    totals.requests += totals.latency[bucket];
+  }
+  return totals;
 }
 
 Totals Statistics::totals(Direction direction) const {
-  const Counters& counters = counters_[static_cast<u32>(direction)];
   Totals totals;
-  totals.requests = counters.requests.load(std::memory_order_relaxed);
-  totals.errors = counters.errors.load(std::memory_order_relaxed);
-  totals.bytes = counters.bytes.load(std::memory_order_relaxed);
-  totals.merges = counters.merges.load(std::memory_order_relaxed);
-  totals.queue_ticks = counters.queue_ticks.load(std::memory_order_relaxed);
-  totals.device_ticks = counters.device_ticks.load(std::memory_order_relaxed);
-  for (u32 bucket = 0; bucket < kLatencyBuckets; ++bucket) {
-    totals.latency[bucket] = counters.latency[bucket].load(std::memory_order_relaxed);
+  for (u32 op = 0; op < kOps; ++op) {
+    if (direction_of(static_cast<Op>(op)) == direction) {
+      totals += counters_[op].totals();
+    }
   }
   return totals;
 }

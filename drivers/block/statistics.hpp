@@ -2,8 +2,10 @@
 // counts it. Used by CompletionBatch, which adds, and by iostat and lsblk, which read. Any context.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 
 #include <sluice/drivers/block/bio.hpp>
 
@@ -23,6 +25,7 @@ constexpr Direction direction_of(Op op) {
       return Direction::Flush;
     case Op::Discard:
     case Op::WriteZeroes:
+    case Op::SecureErase:
       break;
   }
   return Direction::Discard;
@@ -32,19 +35,7 @@ constexpr Direction direction_of(Op op) {
 // bucket 0 those of none, the last all that are longer.
 inline constexpr u32 kLatencyBuckets = 40;
 constexpr u32 latency_bucket(u64 ticks) {
-  if (ticks >> (kLatencyBuckets - 2) != 0) {
-    return kLatencyBuckets - 1;
-  }
-  // The width in bits, by halves: there is no instruction for it on every hart.
-  u32 bucket = ticks != 0 ? 1 : 0;
-#pragma GCC unroll 6
-  for (u32 half = 32; half > 0; half /= 2) {
-    if (ticks >> half != 0) {
-      bucket += half;
-      ticks >>= half;
-    }
-  }
-  return bucket;
+  return std::min(static_cast<u32>(std::bit_width(ticks)), kLatencyBuckets - 1);
 }
 
 // A copy, or a sum of several queues'. Times in ticks of the clock, summed over requests.
@@ -62,29 +53,37 @@ struct Totals {
 
 class Statistics {
  public:
-  // Some requests of one direction that ended together; of the same latency bucket.
+  // Some requests of one operation that ended together; of the same latency bucket.
   struct Ended {
     u64 requests = 0;
     u64 bytes = 0;
     u64 queue_ticks = 0;
     u64 device_ticks = 0;
   };
-  void add(Direction direction, const Ended& ended, u32 latency_bucket);
-  void add_error(Direction direction);
-  void add_merges(Direction direction, u64 bios);
+  void add(Op op, const Ended& ended, u32 latency_bucket) {
+    // Several harts may end requests of one queue at the same time.
+    Counters& counters = counters_[static_cast<u32>(op)];
+    counters.bytes.fetch_add(ended.bytes, std::memory_order_relaxed);
+    counters.queue_ticks.fetch_add(ended.queue_ticks, std::memory_order_relaxed);
+    counters.device_ticks.fetch_add(ended.device_ticks, std::memory_order_relaxed);
+    counters.latency[latency_bucket].fetch_add(ended.requests, std::memory_order_relaxed);
+  }
+  void add_error(Op op);
+  void add_merges(Op op, u64 bios);
   Totals totals(Direction direction) const;
 
  private:
+  // Each request has its place among the latencies, so that their sum is the number of requests.
   struct Counters {
-    std::atomic<u64> requests{0};
     std::atomic<u64> errors{0};
     std::atomic<u64> bytes{0};
     std::atomic<u64> merges{0};
     std::atomic<u64> queue_ticks{0};
     std::atomic<u64> device_ticks{0};
     std::array<std::atomic<u64>, kLatencyBuckets> latency{};
+    Totals totals() const;
   };
-  std::array<Counters, kDirections> counters_;
+  std::array<Counters, kOps> counters_;
 };
 
 }  // namespace sluice::blk

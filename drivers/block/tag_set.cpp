@@ -11,7 +11,8 @@ TagSet::TagSet(QueueOps& ops, Shape shape, PayloadType payload)
     : ops_(ops),
       shape_(shape),
       payload_(payload),
-      map_(shape.hw_queues, shape.read_queues, shape.poll_queues) {}
+      map_(shape.hw_queues, shape.read_queues, shape.poll_queues),
+      only_default_queues_(shape.read_queues + shape.poll_queues == 0) {}
 
 TagSet::~TagSet() {
   SLUICE_ASSERT(in_flight() == 0);
@@ -41,6 +42,9 @@ Result<std::unique_ptr<TagSet>> TagSet::create_erased(QueueOps& ops, Shape shape
     TRY(set->add_queue());
   }
   ops.map_queues(set->map_);
+  for (u32 hart = 0; hart < kMaxHarts; ++hart) {
+    set->default_queues_[hart] = set->queues_[set->map_.queue_of(QueueType::Default, hart)];
+  }
   return set;
 }
 

@@ -43,13 +43,14 @@ class TagSet {
   QueueOps& ops() const { return ops_; }
   const QueueMap& map() const { return map_; }
   std::span<HwQueue* const> hw_queues() const { return {queues_.get(), queue_count_}; }
-  // The queue of a type that this hart submits to.
+  // The queue that this hart submits to: where there are only default ones, and of a type.
+  HwQueue& default_queue_of_this_hart() const { return *default_queues_[port::this_hart().index]; }
   HwQueue& queue_of_this_hart(QueueType type = QueueType::Default) const {
     return *queues_[map_.queue_of(type, port::this_hart().index)];
   }
   // Which of them a bio takes.
   QueueType type_for(const Bio& bio) const;
-  bool only_default_queues() const { return shape_.read_queues + shape_.poll_queues == 0; }
+  bool only_default_queues() const { return only_default_queues_; }
 
   // Tags in use in all queues. Any context.
   u32 in_flight() const;
@@ -95,6 +96,8 @@ class TagSet {
   Shape shape_;
   PayloadType payload_;
   QueueMap map_;
+  const bool only_default_queues_;
+  std::array<HwQueue*, kMaxHarts> default_queues_{};  // by hart
   std::unique_ptr<HwQueue*[]> queues_;
   u32 queue_count_ = 0;  // those whose init_hctx succeeded
   List<Disk, ScheduledDiskTag> scheduled_;

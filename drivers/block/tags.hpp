@@ -18,18 +18,17 @@ class Tags {
 
   u32 depth() const { return depth_; }
   // `tag` is below depth().
-  Request& operator[](u32 tag) const { return requests_[tag]; }
+  Request& operator[](usize tag) const { return requests_[tag]; }
   std::span<Request> all() const { return {requests_.get(), depth_}; }
   void set_payload(u32 tag, void* payload) { requests_[tag].payload_ = payload; }
 
   // --- Whoever has the queue ---
+  // Is no tag free?
+  bool empty() { return own_ == nullptr && !take_returned(); }
+  // empty() was false.
+  Request& take_own() { return *std::exchange(own_, own_->next_); }
   // Null: none is free.
-  Request* take() {
-    if (own_ == nullptr && !take_returned()) [[unlikely]] {
-      return nullptr;
-    }
-    return std::exchange(own_, own_->next_);
-  }
+  Request* take() { return empty() ? nullptr : &take_own(); }
   void put_back(Request& request) { request.next_ = std::exchange(own_, &request); }
   // Asks give_back() to tell of the next that it gives. False: some have come back since take()
   // said that there are none.

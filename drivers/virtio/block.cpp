@@ -25,7 +25,9 @@ std::span<const u32> BlockDriver::ids() const {
 // Only what is used.
 u64 BlockDriver::features() const {
   return block::kSizeMax | block::kSegMax | block::kReadOnly | block::kBlkSize | block::kFlush |
-         block::kConfigWce | block::kMultiQueue | feature::kIndirectDesc | feature::kEventIdx;
+         block::kTopology | block::kConfigWce | block::kMultiQueue | block::kDiscard |
+         block::kWriteZeroes | block::kLifetime | block::kSecureErase | feature::kIndirectDesc |
+         feature::kEventIdx | feature::kAccessPlatform | feature::kOrderPlatform;
 }
 
 // Header and status have descriptors of their own, so that either framing is fine; but a driver
@@ -54,10 +56,28 @@ void BlockDriver::shutdown(Device& device) {
 void BlockDriver::config_changed(Device& device) {
   disk_of(device).config_changed();
 }
+Result<void> BlockDriver::freeze(Device& device) {
+  return disk_of(device).freeze();
+}
+Result<void> BlockDriver::restore(Device& device) {
+  return disk_of(device).restore();
+}
+bool BlockDriver::reset_prepare(Device& device) {
+  return disk_of(device).reset_prepare();
+}
+Result<void> BlockDriver::reset_done(Device& device) {
+  return disk_of(device).reset_done();
+}
 void BlockDriver::failed(Device& device) {
   disk_of(device).failed();
 }
 
+Result<BlockDriver::Lifetime> BlockDriver::read_lifetime(dev::Device& device) {
+  return disk_of(device).read_lifetime();
+}
+Result<void> BlockDriver::set_write_cache(dev::Device& device, bool on) {
+  return disk_of(device).set_write_cache(on);
+}
 Result<BlockDriver::DiskId> BlockDriver::read_id(dev::Device& device) {
   return disk_of(device).read_id();
 }

@@ -23,6 +23,19 @@ class BlockDriver final : public Driver {
   // Timeout: no answer within a second; Io, NotSupported: what it answers. Task.
   static Result<DiskId> read_id(dev::Device& device);
 
+  // How much of its life a disk has behind it: its own words (virtio 1.2, 5.2.6). As read_id();
+  // NotSupported: it does not say.
+  struct Lifetime {
+    u16 pre_eol_info = 0;  // 1: normal, 2: warning, 3: urgent; 0: unknown
+    u16 used_a = 0;        // tenths of it, by two measures, from 1 on; 0: unknown
+    u16 used_b = 0;
+  };
+  static Result<Lifetime> read_lifetime(dev::Device& device);
+
+  // Switches the disk's write cache. NotSupported: the device does not let its driver; Io: it does
+  // not flush, or is out of service. Task.
+  static Result<void> set_write_cache(dev::Device& device, bool on);
+
   std::span<const u32> ids() const override;
   u64 features() const override;
   u64 legacy_features() const override;
@@ -31,6 +44,10 @@ class BlockDriver final : public Driver {
   void remove(Device& device) override;
   void shutdown(Device& device) override;
   void config_changed(Device& device) override;
+  Result<void> freeze(Device& device) override;
+  Result<void> restore(Device& device) override;
+  bool reset_prepare(Device& device) override;
+  Result<void> reset_done(Device& device) override;
   void failed(Device& device) override;
 };
 

@@ -11,23 +11,53 @@ namespace {
 using block::Config;
 
 constexpr u32 kMaxBlockBytes = 65536;
+constexpr u32 kMostPhysicalExponent = 8;
 constexpr u64 kMaxSectors = u64{1} << 54;  // 2^63 bytes
 
 // How much of the configuration space holds fields that exist for these features.
 u32 bytes_used(const Device& device) {
-  if (device.has(block::kMultiQueue)) {
-    return offsetof(Config, num_queues) + 2;
+  struct Needed {
+    u64 feature;
+    usize bytes;
+  };
+  constexpr Needed kNeeded[] = {
+      {block::kSecureErase, sizeof(Config)},
+      {block::kWriteZeroes, offsetof(Config, write_zeroes_may_unmap) + 1},
+      {block::kDiscard, offsetof(Config, discard_sector_alignment) + 4},
+      {block::kMultiQueue, offsetof(Config, num_queues) + 2},
+      {block::kConfigWce, offsetof(Config, writeback) + 1},
+      {block::kTopology, offsetof(Config, opt_io_size) + 4},
+      {block::kBlkSize, offsetof(Config, blk_size) + 4},
+      {block::kSegMax, offsetof(Config, seg_max) + 4},
+      {block::kSizeMax, offsetof(Config, size_max) + 4},
+  };
+  for (const Needed& needed : kNeeded) {
+    if (device.has(needed.feature)) {
+      return static_cast<u32>(needed.bytes);
+    }
   }
-  if (device.has(block::kConfigWce)) {
-    return offsetof(Config, writeback) + 1;
+  return sizeof(Config::capacity);
+}
+
+BlockConfig::Ranges read_ranges(Transport& transport, u32 sectors_at, u32 count_at) {
+  return {transport.config_field<u32>(sectors_at), transport.config_field<u32>(count_at)};
+}
+
+void read_ranges(const Device& device, Transport& transport, BlockConfig& config) {
+  if (device.has(block::kDiscard)) {
+    config.discard = read_ranges(transport, offsetof(Config, max_discard_sectors),
+                                 offsetof(Config, max_discard_seg));
   }
-  if (device.has(block::kBlkSize)) {
-    return offsetof(Config, blk_size) + 4;
+  if (device.has(block::kWriteZeroes)) {
+    config.write_zeroes = read_ranges(transport, offsetof(Config, max_write_zeroes_sectors),
+                                      offsetof(Config, max_write_zeroes_seg));
+    config.zeroes_may_unmap =
+        transport.config_field<u8>(offsetof(Config, write_zeroes_may_unmap)) != 0;
   }
-  if (device.has(block::kSegMax)) {
-    return offsetof(Config, seg_max) + 4;
+  if (device.has(block::kSecureErase)) {
+    config.secure_erase = read_ranges(transport, offsetof(Config, max_secure_erase_sectors),
+                                      offsetof(Config, max_secure_erase_seg));
   }
-  return device.has(block::kSizeMax) ? offsetof(Config, size_max) + 4 : sizeof(Config::capacity);
 }
 
 BlockConfig read_fields(const Device& device, Transport& transport) {
@@ -45,6 +75,13 @@ BlockConfig read_fields(const Device& device, Transport& transport) {
   if (device.has(block::kMultiQueue)) {
     config.queues = transport.config_field<u16>(offsetof(Config, num_queues));
   }
+  config.physical_block_bytes = config.block_bytes;
+  if (device.has(block::kTopology)) {
+    // A power of two of logical blocks; one that is too large says nothing.
+    const u8 exponent = transport.config_field<u8>(offsetof(Config, physical_block_exp));
+    config.physical_block_bytes <<= exponent < kMostPhysicalExponent ? exponent : 0;
+  }
+  read_ranges(device, transport, config);
   config.read_only = device.has(block::kReadOnly);
   // Without CONFIG_WCE a device that can flush has something to flush.
   config.write_cache = device.has(block::kFlush);

@@ -2,6 +2,8 @@
 // Used by BlockDisk. Reference: virtio 1.2, 5.2.4, 5.2.5.
 #pragma once
 
+#include <algorithm>
+
 #include <sluice/drivers/block/block_device.hpp>
 #include <sluice/drivers/virtio/bus.hpp>
 
@@ -15,6 +17,19 @@ struct BlockConfig {
   u32 queues = 1;
   bool read_only = false;
   bool write_cache = false;
+  u32 physical_block_bytes = blk::kSectorBytes;
+  // How much one range of a request may cover, and how many there may be; 0: the device does not do
+  // it.
+  struct Ranges {
+    u32 sectors = 0;
+    u32 count = 0;
+    bool operator==(const Ranges&) const = default;
+    u64 bytes(u32 most) const { return u64{sectors} * std::min(count, most) * blk::kSectorBytes; }
+  };
+  Ranges discard;
+  Ranges write_zeroes;
+  Ranges secure_erase;
+  bool zeroes_may_unmap = false;  // WriteZeroes may give the place back
 
   bool operator==(const BlockConfig&) const = default;
 

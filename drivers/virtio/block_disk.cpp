@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/command_line.hpp>
@@ -23,6 +24,7 @@ BlockDisk::BlockDisk(Device& device) : device_(device) {}
 // --- Set-up --------------------------------------------------------------------------------------
 
 Result<void> BlockDisk::set_up(const BlockConfig& config) {
+  config_ = config;
   const Counts counts = count_queues(config);
   TRY(make_queues(config, counts));
   tag_set_ = TRY(blk::TagSet::create<BlockQueue::Payload>(
@@ -30,10 +32,14 @@ Result<void> BlockDisk::set_up(const BlockConfig& config) {
               .depth = shape_.depth,
               .merge = command_line::number(kNoMergesWord, 0, 1).value_or(0) == 0,
               .poll_queues = counts.poll}));
-  const blk::Limits limits{.logical_block_bytes = config.block_bytes,
-                           .physical_block_bytes = config.block_bytes,
-                           .max_segments = shape_.max_segments,
-                           .max_segment_bytes = config.max_segment_bytes};
+  const blk::Limits limits{
+      .logical_block_bytes = config.block_bytes,
+      .physical_block_bytes = config.physical_block_bytes,
+      .max_segments = shape_.max_segments,
+      .max_segment_bytes = config.max_segment_bytes,
+      .max_discard_bytes = config.discard.bytes(BlockQueue::kMaxRanges),
+      .max_write_zeroes_bytes = config.write_zeroes.bytes(BlockQueue::kMaxRanges),
+      .max_secure_erase_bytes = config.secure_erase.bytes(BlockQueue::kMaxRanges)};
   disk_.emplace(*tag_set_, blk::next_name("vd").data(),
                 blk::Disk::Options{.sectors = config.sectors,
                                    .limits = limits,
@@ -115,8 +121,8 @@ void BlockDisk::add() {
 blk::QueueResult BlockDisk::queue_rq(blk::HwQueue& queue, blk::Request& request, bool last) {
   return queue_of(queue).queue_rq(request, last);
 }
-usize BlockDisk::queue_rqs(blk::HwQueue& queue, std::span<blk::Request* const> requests) {
-  return queue_of(queue).queue_rqs(requests);
+void BlockDisk::queue_rqs(blk::HwQueue& queue, blk::FreshBios& bios) {
+  queue_of(queue).queue_rqs(bios);
 }
 void BlockDisk::commit_rqs(blk::HwQueue& queue) {
   queue_of(queue).commit();
@@ -128,21 +134,86 @@ unsigned BlockDisk::poll(blk::HwQueue& queue) {
 // A device that keeps a request may still write to its memory: only a reset ends that.
 blk::TimeoutResult BlockDisk::timeout(blk::HwQueue& queue, blk::Request& request) {
   if (queue_of(queue).still_has(request)) {
-    log::error("{}: the device does not answer; it is taken out of service", disk_->name());
+    log::error("{}: the device does not answer; it is reset", disk_->name());
     timed_out_ = true;
-    device_.break_down();
+    device_.recover();
   }
   return blk::TimeoutResult::Reset;
 }
 
-// --- Changes and the end -------------------------------------------------------------------------
+// --- Changes, resets and the end -----------------------------------------------------------------
 
 void BlockDisk::config_changed() {
   const Result<BlockConfig> now = BlockConfig::read(device_);
-  if (now && disk_ && now->sectors != disk_->sectors()) {
-    log::warning("{}: the device has {} sectors now; {} stays as it was until it is bound again",
-                 device_.name(), now->sectors, disk_->name());
+  if (now && now->sectors != config_.sectors) {
+    log::info("{}: {} sectors now, {} before", disk_->name(), now->sectors, config_.sectors);
+    config_.sectors = now->sectors;
+    disk_->capacity_changed(now->sectors);
   }
+}
+
+Result<void> BlockDisk::freeze() {
+  disk_->freeze();
+  if (!device_.live()) {
+    disk_->unfreeze();
+    return fail(Errc::Io);
+  }
+  return {};
+}
+
+Result<void> BlockDisk::restore() {
+  TRY(begin_again());
+  disk_->unfreeze();
+  return {};
+}
+
+bool BlockDisk::reset_prepare() {
+  const u64 ended = requests_ended();
+  vain_resets_ = ended == ended_at_reset_ ? vain_resets_ + 1 : 1;
+  ended_at_reset_ = ended;
+  if (vain_resets_ > kMostVainResets) {
+    return false;
+  }
+  disk_->quiesce();
+  stands_still_ = true;
+  return true;
+}
+
+Result<void> BlockDisk::reset_done() {
+  TRY(begin_again());
+  stands_still_ = false;
+  timed_out_ = false;
+  disk_->unquiesce();
+  return {};
+}
+
+// With the limits as they were: requests were made for them.
+Result<void> BlockDisk::begin_again() {
+  BlockConfig now = TRY(BlockConfig::read(device_));
+  const u64 sectors = std::exchange(now.sectors, config_.sectors);
+  now.write_cache = config_.write_cache;
+  if (now != config_) {
+    log::error("{}: the device has other limits after a reset", disk_->name());
+    return fail(Errc::NotSupported);
+  }
+  tell_cache_mode();
+  for (const std::unique_ptr<BlockQueue>& queue : std::span(queues_).first(queue_count_)) {
+    queue->begin_again();
+  }
+  if (sectors != config_.sectors) {
+    config_.sectors = sectors;
+    disk_->capacity_changed(sectors);
+  }
+  device_.ready();
+  return {};
+}
+
+u64 BlockDisk::requests_ended() const {
+  u64 ended = 0;
+  for (u32 direction = 0; direction < blk::kDirections; ++direction) {
+    ended += disk_->totals(static_cast<blk::Direction>(direction)).requests;
+  }
+  return ended;
 }
 
 void BlockDisk::remove() {
@@ -161,6 +232,9 @@ void BlockDisk::shutdown() {
 void BlockDisk::failed() {
   log::error("{}: out of service; all its I/O fails from now on", disk_->name());
   fail_in_flight(timed_out_ ? blk::Status::TimedOut : blk::Status::IoError);
+  if (std::exchange(stands_still_, false)) {
+    disk_->unquiesce();  // what waits finds the queues closed
+  }
 }
 
 // The device was reset, or cannot be: nothing comes back. Who is just submitting is waited for;
@@ -177,9 +251,10 @@ void BlockDisk::fail_in_flight(blk::Status status) {
   }
 }
 
-// --- The disk's own name -------------------------------------------------------------------------
+// --- What the disk says of itself, and its cache mode
+// ---------------------------------------------
 
-Result<BlockDriver::DiskId> BlockDisk::read_id() {
+Result<std::span<const std::byte>> BlockDisk::ask(u32 type, u32 bytes) {
   using State = BlockQueue::IdState;
   BlockQueue& queue = *queues_[0];
   std::atomic<State>& state = queue.id_state();
@@ -187,31 +262,72 @@ Result<BlockDriver::DiskId> BlockDisk::read_id() {
   if (!state.compare_exchange_strong(idle, State::Asked)) {
     return fail(Errc::Busy);
   }
-  if (!device_.live() || !queue.ask_for_id()) {
+  if (!device_.live() || !queue.ask(type, bytes)) {
     state.store(State::Idle);
     return fail(Errc::Busy);
   }
   bool late = false;
   Timer timeout([](void* flag) { *static_cast<bool*>(flag) = true; }, &late);
-  timeout.arm(clock::now_ns() + kIdTimeoutNs);
+  timeout.arm(clock::now_ns() + kAnswerTimeoutNs);
   wait_until([&] { return late || state.load() != State::Asked; });
   timeout.cancel();
   State asked = State::Asked;
   if (state.compare_exchange_strong(asked, State::Lost)) {
-    log::error("{}: no answer to GET_ID", device_.name());
+    log::error("{}: no answer to {}", device_.name(),
+               type == block::kTypeGetId ? "GET_ID" : "GET_LIFETIME");
     return fail(Errc::Timeout);
   }
   if (state.load() == State::Failed) {
     return fail(Errc::Io);
   }
-  const u8 status = queue.id_status();
-  BlockDriver::DiskId id;
-  std::memcpy(id.bytes.data(), queue.id_bytes().data(), id.bytes.size());
-  state.store(State::Idle);
+  const u8 status = queue.answer_status();
   if (status != block::kStatusOk) {
+    state.store(State::Idle);
     return fail(status == block::kStatusUnsupported ? Errc::NotSupported : Errc::Io);
   }
+  return queue.answer(bytes);
+}
+
+Result<BlockDriver::DiskId> BlockDisk::read_id() {
+  const std::span<const std::byte> answer = TRY(ask(block::kTypeGetId, block::kIdBytes));
+  BlockDriver::DiskId id;
+  std::memcpy(id.bytes.data(), answer.data(), id.bytes.size());
+  queues_[0]->id_state().store(BlockQueue::IdState::Idle);
   return id;
+}
+
+Result<BlockDriver::Lifetime> BlockDisk::read_lifetime() {
+  if (!device_.has(block::kLifetime)) {
+    return fail(Errc::NotSupported);
+  }
+  block::Lifetime wire;
+  const std::span<const std::byte> answer = TRY(ask(block::kTypeGetLifetime, sizeof(wire)));
+  std::memcpy(&wire, answer.data(), sizeof(wire));
+  queues_[0]->id_state().store(BlockQueue::IdState::Idle);
+  return BlockDriver::Lifetime{wire.pre_eol_info, wire.used_a, wire.used_b};
+}
+
+// What was written so far is made durable first, whatever the device does with its cache.
+Result<void> BlockDisk::set_write_cache(bool on) {
+  if (!device_.has(block::kConfigWce) || !device_.has(block::kFlush)) {
+    return fail(Errc::NotSupported);
+  }
+  if (const blk::Status flushed = blk::flush(*disk_); flushed != blk::Status::Ok) {
+    return fail(blk::to_errc(flushed));
+  }
+  TRY(freeze());
+  config_.write_cache = on;
+  tell_cache_mode();
+  disk_->set_write_cache(on);
+  disk_->unfreeze();
+  return {};
+}
+
+void BlockDisk::tell_cache_mode() {
+  if (device_.has(block::kConfigWce)) {
+    device_.transport().config_write8(offsetof(block::Config, writeback),
+                                      config_.write_cache ? 1 : 0);
+  }
 }
 
 }  // namespace sluice::virtio

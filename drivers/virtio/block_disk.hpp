@@ -17,7 +17,8 @@ class BlockDisk final : public blk::QueueOps {
  public:
   static constexpr u32 kDefaultQueueSize = 256;
   static constexpr u32 kMaxQueues = Device::kMaxQueues;
-  static constexpr u64 kIdTimeoutNs = 1'000'000'000;
+  static constexpr u64 kAnswerTimeoutNs = 1'000'000'000;
+  static constexpr u32 kMostVainResets = 2;
 
   explicit BlockDisk(Device& device);
 
@@ -35,17 +36,27 @@ class BlockDisk final : public blk::QueueOps {
 
   // The configuration changed. Work.
   void config_changed();
+  // Before and after a sleep of the machine: stands still, nothing is with the device, and goes on.
+  // Io: it is out of service. Task.
+  Result<void> freeze();
+  Result<void> restore();
+  // Before and after a reset: stands still, and gives the device once more what it had. False: it
+  // was reset several times and has answered nothing in between. Work.
+  bool reset_prepare();
+  Result<void> reset_done();
   // The device was given up: what is in flight ends with TimedOut where that is why, and with
   // IoError otherwise, as all does that comes. Work.
   void failed();
-  // BlockDriver::read_id. Task.
+  // BlockDriver's functions of these names. Task.
   Result<BlockDriver::DiskId> read_id();
+  Result<BlockDriver::Lifetime> read_lifetime();
+  Result<void> set_write_cache(bool on);
 
   // --- QueueOps ---
   Result<void> init_hctx(blk::HwQueue& queue) override;
   void map_queues(blk::QueueMap& map) override;
   blk::QueueResult queue_rq(blk::HwQueue& queue, blk::Request& request, bool last) override;
-  usize queue_rqs(blk::HwQueue& queue, std::span<blk::Request* const> requests) override;
+  void queue_rqs(blk::HwQueue& queue, blk::FreshBios& bios) override;
   bool has_queue_rqs() const override { return shape_.indirect; }
   void commit_rqs(blk::HwQueue& queue) override;
   unsigned poll(blk::HwQueue& queue) override;
@@ -62,13 +73,21 @@ class BlockDisk final : public blk::QueueOps {
   Counts count_queues(const BlockConfig& config) const;
   Result<void> make_queues(const BlockConfig& config, const Counts& counts);
   void fail_in_flight(blk::Status status);
+  Result<void> begin_again();
+  void tell_cache_mode();
+  Result<std::span<const std::byte>> ask(u32 type, u32 bytes);
+  u64 requests_ended() const;
   BlockQueue& queue_of(const blk::HwQueue& queue) const {
     return *static_cast<BlockQueue*>(queue.driver_data);
   }
 
   Device& device_;
   BlockQueue::Shape shape_;
+  BlockConfig config_;
   bool timed_out_ = false;
+  bool stands_still_ = false;  // it was quiesced for a reset
+  u32 vain_resets_ = 0;        // since it has answered something
+  u64 ended_at_reset_ = 0;     // requests that had ended when it was reset last
   std::array<std::unique_ptr<BlockQueue>, kMaxQueues> queues_;
   u32 queue_count_ = 0;
   std::unique_ptr<blk::TagSet> tag_set_;

@@ -4,16 +4,18 @@
 #include <algorithm>
 
 #include <sluice/drivers/block/disk.hpp>
+#include <sluice/drivers/block/express_lane.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/log.hpp>
 
 namespace sluice::virtio {
 namespace {
 
-constexpr u32 kBatch = 16;        // completions taken under one holding of the lock
-constexpr u32 kMaxRounds = 1024;  // batches per call: a ring's worth and much more
-constexpr u32 kFewInFlight = 8;   // up to here, each completion is told of at once
-constexpr u32 kEndPieces = 2;     // header and status
+constexpr u32 kBatch = 64;          // completions taken under one holding of the lock
+constexpr u32 kMaxRounds = 256;     // batches per call: a ring's worth and much more
+constexpr u64 kBreathNs = 100'000;  // after so many, before the rest
+constexpr u32 kFewInFlight = 8;     // up to here, each completion is told of at once
+constexpr u32 kEndPieces = 2;       // header and status
 
 constexpr dma::Direction data_direction(blk::Op op) {
   return op == blk::Op::Read ? dma::Direction::FromDevice : dma::Direction::ToDevice;
@@ -39,65 +41,52 @@ inline void BlockQueue::remember(blk::Request& request, u32 piece, BusAddr bus) 
 }
 
 static_assert(static_cast<u32>(blk::Op::Read) == block::kTypeIn &&
-              static_cast<u32>(blk::Op::Write) == block::kTypeOut &&
-              blk::Op::Discard > blk::Op::Flush && blk::Op::WriteZeroes > blk::Op::Flush);
+              static_cast<u32>(blk::Op::Write) == block::kTypeOut);
+constexpr std::array<u32, blk::kOps> kTypes{block::kTypeIn,          block::kTypeOut,
+                                            block::kTypeFlush,       block::kTypeDiscard,
+                                            block::kTypeWriteZeroes, block::kTypeSecureErase};
 
-// The request layer calls it from one place at a time; with tables, that is all that the ring asks
-// for.
-blk::QueueResult BlockQueue::queue_rq(blk::Request& request, bool last) {
-  if (takes_plain_ && request.plain()) {
-    blk::Request* const one = &request;
-    Errc error{};
-    if (add_plain({&one, 1}, error) == 0) [[unlikely]] {
-      return cannot_map(request, 0, request.only_segment(), error);
-    }
-    if (last) {
-      tell_device();
-    }
-    return blk::QueueResult::Ok;
-  }
-  return queue_any(request, last);
-}
-
-usize BlockQueue::queue_rqs(std::span<blk::Request* const> requests) {
+void BlockQueue::queue_rqs(blk::FreshBios& bios) {
   if (!takes_plain_) [[unlikely]] {
-    return 0;
+    return;
   }
-  Errc error{};  // queue_rq() meets it again
-  const usize added = add_plain(requests, error);
-  tell_device();
-  return added;
-}
-
-// How many of the requests, which are plain, it added; where it stops, `error` says why.
-usize BlockQueue::add_plain(std::span<blk::Request* const> requests, Errc& error) {
-  TableBatch ring(*ring_);
-  const u64 mask = dma_mask_;
-  usize added = 0;
-  for (blk::Request* const request : requests) {
-    const blk::Op op = request->op();
-    const blk::Segment& segment = request->only_segment();
-    const dma::Direction direction = data_direction(op);
-    dma::Mapping mapping;
-    if (!dma::map_into(mapping, segment.data, segment.bytes, direction, mask, error)) [[unlikely]] {
-      break;
+  u32 polled = 0;
+  {
+    blk::ExpressLane lane(bios);
+    TableBatch ring(*ring_);
+    const u64 mask = dma_mask_;
+    blk::PlainRequest plain;
+    while (lane.next(plain)) {
+      const dma::Direction direction = data_direction(plain.op);
+      const u32 bytes = static_cast<u32>(plain.bytes);
+      dma::Mapping mapping;
+      Errc error{};  // queue_rq() meets it again
+      if (!dma::map_into(mapping, plain.data, bytes, direction, mask, error)) [[unlikely]] {
+        blk::ExpressLane::hold_back(*plain.request);
+        break;
+      }
+      remember(*plain.request, 0, mapping.bus);
+      Slot& own = *plain.request->payload<Payload>().slot;
+      own.fill(static_cast<u32>(plain.op), plain.sector);
+      ring.add(plain.tag, own.table(), mapping.bus, bytes, direction);
     }
-    remember(*request, 0, mapping.bus);
-    Slot& own = *request->payload<Payload>().slot;
-    own.fill(static_cast<u32>(op), request->sector().value());
-    ring.add(request->tag(), own.table(), mapping.bus, segment.bytes, direction);
-    ++added;
+    polled = lane.polled() ? ring.added() : 0;
   }
-  return added;
+  if (polled != 0) [[unlikely]] {
+    polled_.fetch_add(polled, std::memory_order_relaxed);  // before the device sees them
+  }
+  tell_device();
 }
 
-// All of the request's memory, or none of it; flushes have none.
-[[gnu::noinline]] blk::QueueResult BlockQueue::queue_any(blk::Request& request, bool last) {
-  if (!device_.live() || request.op() > blk::Op::Flush) {
+// All of the request's memory, or none of it. The request layer calls it from one place at a time;
+// with tables, that is all that the ring asks for.
+blk::QueueResult BlockQueue::queue_rq(blk::Request& request, bool last) {
+  if (!device_.live()) {
     return blk::QueueResult::Failed;
   }
   SLUICE_ASSERT(request.segment_count() <= shape_.max_segments);
-  const dma::Direction direction = data_direction(request.op());
+  const blk::Op op = request.op();
+  const dma::Direction direction = data_direction(op);
   std::array<dma::Mapping, kMaxSegments + kEndPieces> pieces;
   u32 mapped = 0;
   for (const blk::Segment segment : request.segments()) {
@@ -110,14 +99,18 @@ usize BlockQueue::add_plain(std::span<blk::Request* const> requests, Errc& error
     remember(request, mapped++, piece.bus);
   }
   SLUICE_ASSERT(mapped == request.segment_count());
+  u32 middle = mapped;
+  if (op > blk::Op::Flush) {
+    pieces[1] = describe_ranges(request);
+    middle = 1;
+  }
   const u32 token = request.tag();
-  const bool flush = request.op() == blk::Op::Flush;
-  slot(token).fill(flush ? block::kTypeFlush : static_cast<u32>(request.op()),
-                   flush ? 0 : request.sector().value());
-  const std::span all = std::span(pieces).first(mapped + kEndPieces);
+  slot(token).fill(kTypes[static_cast<u32>(op)],
+                   blk::carries_data(op) ? request.sector().value() : 0);
+  const std::span all = std::span(pieces).first(middle + kEndPieces);
   const u32 polled = request.polled() ? 1 : 0;  // counted before the device sees it
   if (shape_.indirect) {
-    ring_->add_table(token, slot(token).table(), all.subspan(1, mapped));
+    ring_->add_table(token, slot(token).table(), all.subspan(1, middle));
     polled_.fetch_add(polled, std::memory_order_relaxed);
   } else {
     const LockGuard guard(lock_);
@@ -131,6 +124,27 @@ usize BlockQueue::add_plain(std::span<blk::Request* const> requests, Errc& error
     commit();
   }
   return blk::QueueResult::Ok;
+}
+
+// The disk's limits see to it that there are no more than kMaxRanges.
+dma::Mapping BlockQueue::describe_ranges(const blk::Request& request) {
+  const usize at = slot_offset(request.tag()) + ranges_offset_;
+  auto* const ranges = reinterpret_cast<block::Range*>(slots_.bytes().data() + at);
+  const u64 most = shape_.range_sectors[static_cast<u32>(request.op())];
+  const bool unmap =
+      request.op() == blk::Op::WriteZeroes && shape_.zeroes_may_unmap && !request.keeps_place();
+  u64 sector = request.sector().value();
+  u64 left = request.bytes() >> blk::kSectorShift;
+  u32 count = 0;
+  for (; left > 0; ++count) {
+    SLUICE_ASSERT(count < kMaxRanges);
+    const u64 sectors = std::min(left, most);
+    ranges[count] = {sector, static_cast<u32>(sectors), unmap ? block::Range::kUnmap : 0};
+    sector += sectors;
+    left -= sectors;
+  }
+  return {slots_.bus(at), nullptr, count * static_cast<u32>(sizeof(block::Range)),
+          dma::Direction::ToDevice};
 }
 
 // `pieces` has the data in place, between room for header and status. The lock is held.
@@ -153,7 +167,7 @@ void BlockQueue::commit() {
   tell_device();
 }
 
-void BlockQueue::tell_device() {
+inline void BlockQueue::tell_device() {
   if (!device_.live()) [[unlikely]] {
     return;  // what was added ends with the rest
   }
@@ -163,8 +177,13 @@ void BlockQueue::tell_device() {
   }
   // Behind the fence of publish(): either we see that nobody waits for an interrupt, or who decides
   // that sees our request.
-  if (silent_.load(std::memory_order_relaxed) != 0 &&
-      ring_->in_flight() != polled_.load(std::memory_order_relaxed)) [[unlikely]] {
+  if (silent_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    break_silence();
+  }
+}
+
+[[gnu::noinline]] void BlockQueue::break_silence() {
+  if (ring_->in_flight() != polled_.load(std::memory_order_relaxed)) {
     post_to(*home_, reap_work_);
   }
 }
@@ -183,7 +202,7 @@ void BlockQueue::tell_device() {
 }
 
 // Takes the first `pieces` of its memory back from the device.
-inline void BlockQueue::unmap_data(const blk::Request& request, u32 pieces) {
+void BlockQueue::unmap_data(const blk::Request& request, u32 pieces) {
   if constexpr (port::kDmaUnmaps) {
     unmap_pieces(request, pieces);
   }
@@ -237,24 +256,21 @@ unsigned BlockQueue::reap(Why why) {
       return total;
     }
   }
-  silence_timer_.arm(clock::now_ns());  // the rest after a breath
+  silence_timer_.arm(clock::now_ns() + kBreathNs);
   return total;
 }
 
-// False: there may be more.
-inline bool BlockQueue::reap_some(Why why, unsigned& total) {
-  bool done = false;
+// One batch. False: there may be more.
+bool BlockQueue::reap_some(Why why, unsigned& total) {
+  blk::CompletionBatch batch(*hw_queue_);  // ends its requests when the lock is free again
+  bool done = true;
   {
-    blk::CompletionBatch batch(*hw_queue_);  // ends its requests when the lock is free again
     const LockGuard guard(lock_);
-    if (!device_.live()) [[unlikely]] {
-      return true;  // what came back in the last moment ends with the rest
-    }
-    const bool any_polled = polled_.load(std::memory_order_relaxed) != 0;
-    const u32 count = take(any_polled, batch);
-    total += count;
-    if (count < kBatch) {
-      done = ask_for_interrupt(why, any_polled);
+    if (device_.live()) [[likely]] {  // else what came back in the last moment ends with the rest
+      const bool quiet = wants_quiet();  // also where the last that is polled for ends now
+      const usize count = take(batch);
+      total += static_cast<unsigned>(count);
+      done = count < kBatch && ((quiet && stay_silent()) || ask_for_interrupt(why));
     }
   }
   if (ring_->broken()) [[unlikely]] {
@@ -266,13 +282,8 @@ inline bool BlockQueue::reap_some(Why why, unsigned& total) {
 
 // While many are in flight, the device and we work at the same time if it interrupts at half of
 // them; but a completion must not wait for slower ones for long, so that a timer looks after it.
-// For those that are polled for there is no interrupt. The lock is held.
-inline bool BlockQueue::ask_for_interrupt(Why why, bool any_polled) {
-  if (any_polled || silent_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-    if (stay_silent()) {
-      return true;
-    }
-  }
+// The lock is held.
+inline bool BlockQueue::ask_for_interrupt(Why why) {
   u32 skip = 0;
   if (const u32 in_flight = ring_->in_flight(); in_flight > kFewInFlight && why != Why::Deadline) {
     skip = in_flight / 2;
@@ -281,6 +292,11 @@ inline bool BlockQueue::ask_for_interrupt(Why why, bool any_polled) {
     }
   }
   return ring_->enable_interrupts(skip);
+}
+
+// Are there some in flight that are polled for, or were there only such? The lock is held.
+inline bool BlockQueue::wants_quiet() const {
+  return (polled_.load(std::memory_order_relaxed) | silent_.load(std::memory_order_relaxed)) != 0;
 }
 
 // Does nobody need an interrupt, because all that is in flight is polled for? (A queue that is
@@ -301,25 +317,57 @@ inline bool BlockQueue::ask_for_interrupt(Why why, bool any_polled) {
   return false;
 }
 
-// The lock is held.
-inline u32 BlockQueue::take(bool any_polled, blk::CompletionBatch& batch) {
-  UsedCursor cursor(*ring_);
-  Used used{};
-  u32 count = 0;
-  for (; count < kBatch && cursor.next(used); ++count) {
-    finish(used.token, any_polled, batch);
+// Takes kBatch at most. The lock is held.
+inline usize BlockQueue::take(blk::CompletionBatch& batch) {
+  const usize most = std::min<usize>(ring_->used_count(), kBatch);
+  usize count = shape_.indirect ? take_plain(batch, most) : 0;
+  while (count < most && take_one(batch)) [[unlikely]] {
+    ++count;
+    count += shape_.indirect ? take_plain(batch, most - count) : 0;
   }
   return count;
 }
 
+// Takes as long as there is nothing but requests that ended well; how many. There is no call on the
+// way, so that all registers are the loop's.
+[[gnu::noinline]] usize BlockQueue::take_plain(blk::CompletionBatch& batch, usize most) {
+  TableCursor used(*ring_, shape_.depth);
+  blk::CompletionBatch::Adder adder(batch);
+  blk::HwQueue& hw_queue = *hw_queue_;
+  const bool any_polled = polled_.load(std::memory_order_relaxed) != 0;
+  usize left = most;
+  usize tag = 0;
+  for (; left > 0 && used.look(tag); --left) {
+    blk::Request& request = hw_queue.request(tag);
+    if (request.payload<Payload>().slot->status != block::kStatusOk ||
+        (any_polled && request.polled())) [[unlikely]] {
+      break;
+    }
+    used.take();
+    unmap_data(request, request.segment_count());
+    adder.add_ok(request);
+  }
+  return most - left;
+}
+
+// False: the next used buffer makes no sense.
+[[gnu::noinline]] bool BlockQueue::take_one(blk::CompletionBatch& batch) {
+  Used used{};
+  if (ring_->take_used({&used, 1}) == 0) {
+    return false;
+  }
+  finish(used.token, batch);
+  return true;
+}
+
 // The lock is held.
-inline void BlockQueue::finish(u32 token, bool any_polled, blk::CompletionBatch& batch) {
+void BlockQueue::finish(u32 token, blk::CompletionBatch& batch) {
   if (token == shape_.depth) [[unlikely]] {
     finish_id();
     return;
   }
   blk::Request& request = hw_queue_->request(token);
-  if (any_polled && request.polled()) [[unlikely]] {
+  if (request.polled()) {
     polled_.fetch_sub(1, std::memory_order_relaxed);
   }
   const u8 answer = request.payload<Payload>().slot->status;

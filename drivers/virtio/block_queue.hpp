@@ -24,6 +24,7 @@ class BlockQueue {
   static constexpr u32 kMaxSegments = 32;  // of a request's data
   static constexpr u32 kMaxDepth = 256;    // requests in flight
   static constexpr u32 kMaxQueueSize = 1024;
+  static constexpr u32 kMaxRanges = 16;  // of a discard and its like
   static constexpr u64 kLongestSilenceNs = 1'000'000;
 
   // What the disk's queues have in common.
@@ -31,6 +32,9 @@ class BlockQueue {
     bool indirect = false;
     u32 depth = 0;         // requests in flight, in each
     u32 max_segments = 0;  // of a request's data
+    // By operation: how much of it one range covers; and WriteZeroes may unmap.
+    std::array<u32, blk::kOps> range_sectors{};
+    bool zeroes_may_unmap = false;
   };
   // How many requests of how many pieces suit a ring of `ring_size` elements. NotSupported,
   // Malformed, with the reason in the log and at the device.
@@ -62,7 +66,7 @@ class BlockQueue {
 
   // --- QueueOps ---
   blk::QueueResult queue_rq(blk::Request& request, bool last);
-  usize queue_rqs(std::span<blk::Request* const> requests);
+  void queue_rqs(blk::FreshBios& bios);
   void commit();
   unsigned poll();
   u64 notifications() const { return notifications_.load(std::memory_order_relaxed); }
@@ -75,40 +79,51 @@ class BlockQueue {
   void close() { takes_plain_ = false; }
   // Afterwards: nothing comes back, all that it has ends with `status`. Task or work.
   void fail_in_flight(blk::Status status);
+  // The device was reset, and the disk is quiesced: all that it has is given back to the request
+  // layer, and the ring, which is empty, made ready. Task or work.
+  void begin_again();
 
-  // --- The disk's own name: a request beside those of the tags ---
-  // Asks for it. False: the ring is full. Task.
-  bool ask_for_id();
+  // --- Questions about the disk itself: a request beside those of the tags ---
+  // Asks for `bytes` of what block::kTypeGetId or kTypeGetLifetime answers. False: the ring is
+  // full. Task.
+  bool ask(u32 type, u32 bytes);
   enum class IdState : u32 { Idle, Asked, Answered, Lost, Failed };
   // Lost: nobody waits for the answer any more, but its slot is still the device's.
   std::atomic<IdState>& id_state() { return id_state_; }
-  u8 id_status() const;
-  std::span<std::byte> id_bytes() const { return slots_.bytes().last(block::kIdBytes); }
+  u8 answer_status() const;
+  std::span<const std::byte> answer(u32 bytes) const {
+    return slots_.bytes().last(block::kIdBytes).first(bytes);
+  }
 
  private:
+  void prepare_ring();
   usize slot_offset(usize token) const { return token * slot_bytes_; }
   Slot& slot(usize token) const;
   dma::Mapping header_piece(u32 token) const;
   dma::Mapping status_piece(u32 token) const;
 
-  usize add_plain(std::span<blk::Request* const> requests, Errc& error);
   blk::QueueResult queue_any(blk::Request& request, bool last);
   blk::QueueResult cannot_map(const blk::Request& request, u32 mapped, const blk::Segment& segment,
                               Errc error);
   static void remember(blk::Request& request, u32 piece, BusAddr bus);
   static void unmap_data(const blk::Request& request, u32 pieces);
   static void unmap_pieces(const blk::Request& request, u32 pieces);
+  dma::Mapping describe_ranges(const blk::Request& request);
   bool add_chain(u32 token, std::span<dma::Mapping> pieces);
   void tell_device();
+  void break_silence();
 
   enum class Why : u8 { Interrupt, Deadline, Poll };
   void interrupted();
   unsigned reap(Why why);
   bool reap_some(Why why, unsigned& total);
-  bool ask_for_interrupt(Why why, bool any_polled);
+  bool ask_for_interrupt(Why why);
+  bool wants_quiet() const;
   bool stay_silent();
-  u32 take(bool any_polled, blk::CompletionBatch& batch);
-  void finish(u32 token, bool any_polled, blk::CompletionBatch& batch);
+  usize take(blk::CompletionBatch& batch);
+  usize take_plain(blk::CompletionBatch& batch, usize most);
+  bool take_one(blk::CompletionBatch& batch);
+  void finish(u32 token, blk::CompletionBatch& batch);
   void finish_id();
   blk::Status failure(u8 status, const blk::Request& request);
 
@@ -117,8 +132,10 @@ class BlockQueue {
   Shape shape_;
   bool takes_plain_ = false;  // requests of one segment, in tables
   bool told_of_error_ = false;
+  bool always_silent_ = false;  // all its requests are polled for
   SpinLock lock_;  // protects the ring among those who complete, and with chains from submission
   usize slot_bytes_ = 0;
+  usize ranges_offset_ = 0;  // in a slot
   u64 dma_mask_ = 0;
   DmaBuffer slots_;
   blk::HwQueue* hw_queue_ = nullptr;
@@ -131,7 +148,7 @@ class BlockQueue {
   std::atomic<IdState> id_state_{IdState::Idle};
 };
 
-// In DMA memory, one per tag and one for the name; behind it the table.
+// In DMA memory, one per tag and one for questions; behind it the table, and the ranges.
 struct BlockQueue::Slot {
   static constexpr u8 kNoStatus = 0xff;  // until the device says something
 
@@ -150,7 +167,7 @@ struct BlockQueue::Slot {
 inline BlockQueue::Slot& BlockQueue::slot(usize token) const {
   return *reinterpret_cast<Slot*>(slots_.bytes().data() + slot_offset(token));
 }
-inline u8 BlockQueue::id_status() const {
+inline u8 BlockQueue::answer_status() const {
   return slot(shape_.depth).status;
 }
 

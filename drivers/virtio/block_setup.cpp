@@ -1,4 +1,4 @@
-// A queue of a virtio disk: its set-up and end, and the request for the disk's own name.
+// A queue of a virtio disk: its set-up and end, and the request for what the disk says of itself.
 #include <algorithm>
 #include <array>
 
@@ -48,6 +48,10 @@ Result<BlockQueue::Shape> BlockQueue::choose_shape(Device& device, const BlockCo
   // With tables each request has its place in the ring, and the one for the name has the last;
   // chains take what there is.
   shape.depth = std::min(shape.indirect ? ring_size - 1 : ring_size / (1 + kEndPieces), kMaxDepth);
+  shape.range_sectors[static_cast<u32>(blk::Op::Discard)] = config.discard.sectors;
+  shape.range_sectors[static_cast<u32>(blk::Op::WriteZeroes)] = config.write_zeroes.sectors;
+  shape.range_sectors[static_cast<u32>(blk::Op::SecureErase)] = config.secure_erase.sectors;
+  shape.zeroes_may_unmap = config.zeroes_may_unmap;
   if (u64{shape.max_segments} * config.max_segment_bytes < config.block_bytes) {
     log::error("{}: {} segments of size_max {} do not hold a block of {} bytes", device.name(),
                shape.max_segments, config.max_segment_bytes, config.block_bytes);
@@ -66,23 +70,58 @@ void BlockQueue::attach(blk::HwQueue& hw_queue) {
 Result<void> BlockQueue::make_slots(const Shape& shape) {
   shape_ = shape;
   takes_plain_ = shape.indirect;
-  const u32 count = shape.depth + 1;  // the last is for the name
+  const u32 count = shape.depth + 1;  // the last is for questions
   const usize table_bytes = shape.indirect ? Table::bytes(shape.max_segments + kEndPieces) : 0;
-  slot_bytes_ = sizeof(Slot) + table_bytes;
+  const bool ranges =
+      std::ranges::any_of(shape.range_sectors, [](u32 sectors) { return sectors > 0; });
+  ranges_offset_ = sizeof(Slot) + table_bytes;
+  slot_bytes_ = ranges_offset_ + (ranges ? kMaxRanges * sizeof(block::Range) : 0);
   dma_mask_ = device_.transport().dma_mask();
   slots_ = TRY(
       DmaBuffer::allocate(slot_offset(count) + sizeof(Slot), alignof(std::max_align_t), dma_mask_));
-  for (u32 token = 0; shape.indirect && token < count; ++token) {
+  prepare_ring();
+  return {};
+}
+
+// What a ring that is empty has to know of the slots.
+void BlockQueue::prepare_ring() {
+  for (u32 token = 0; shape_.indirect && token <= shape_.depth; ++token) {
     const usize table = slot_offset(token) + sizeof(Slot);
     ring_->prepare_table(token, {slots_.bytes().data() + table, slots_.bus(table)},
                          header_piece(token), status_piece(token));
   }
-  return {};
+  polled_.store(0, std::memory_order_relaxed);
+  silent_.store(always_silent_ ? 1 : 0, std::memory_order_relaxed);
+  if (always_silent_) {
+    ring_->disable_interrupts();
+  }
 }
 
 void BlockQueue::begin_silent() {
-  silent_.store(1, std::memory_order_relaxed);
-  ring_->disable_interrupts();
+  always_silent_ = true;
+  prepare_ring();
+}
+
+// Who reaps on another hart has what it took in a batch of its own, or finds that the device is not
+// live.
+void BlockQueue::begin_again() {
+  silence_timer_.cancel();
+  {
+    const LockGuard guard(lock_);
+    prepare_ring();
+  }
+  for (u32 tag = 0; tag < shape_.depth; ++tag) {
+    if (blk::Request* const request = hw_queue_->in_flight_request(tag); request != nullptr) {
+      unmap_data(*request, request->segment_count());
+      request->requeue();
+    }
+  }
+  IdState asked = IdState::Asked;
+  if (!id_state_.compare_exchange_strong(asked, IdState::Failed)) {
+    IdState lost = IdState::Lost;
+    id_state_.compare_exchange_strong(lost, IdState::Idle);
+  }
+  wake(*home_);
 }
 
 BlockQueue::~BlockQueue() {
@@ -95,23 +134,27 @@ BlockQueue::~BlockQueue() {
   }
 }
 
-// --- The disk's own name -------------------------------------------------------------------------
+// --- Questions about the disk itself
+// --------------------------------------------------------------
 
-bool BlockQueue::ask_for_id() {
+bool BlockQueue::ask(u32 type, u32 bytes) {
   const u32 token = shape_.depth;
   const usize at = slots_.bytes().size() - block::kIdBytes;
   std::array<dma::Mapping, 1 + kEndPieces> pieces;
-  pieces[1] = {slots_.bus(at), id_bytes().data(), block::kIdBytes, dma::Direction::FromDevice};
-  slot(token).fill(block::kTypeGetId, 0);
+  pieces[1] = {slots_.bus(at), nullptr, bytes, dma::Direction::FromDevice};
+  slot(token).fill(type, 0);
+  bool added = true;
   if (shape_.indirect) {
     const blk::HwQueue::Hold alone(*hw_queue_);
     ring_->add_table(token, slot(token).table(), std::span(pieces).subspan(1, 1));
-    tell_device();
-    return true;
+    commit();
+  } else {
+    {
+      const LockGuard guard(lock_);
+      added = add_chain(token, pieces);
+    }
+    commit();
   }
-  const LockGuard guard(lock_);
-  const bool added = add_chain(token, pieces);
-  tell_device();
   return added;
 }
 

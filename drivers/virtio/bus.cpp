@@ -6,6 +6,7 @@
 #include <bit>
 
 #include <sluice/drivers/virtio/split_queue.hpp>
+#include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/panic.hpp>
 
@@ -16,11 +17,13 @@ namespace sluice::virtio {
 Device::Device(std::string_view name, dev::Device* parent, Transport& transport)
     : dev::Device(name, parent),
       transport_(transport),
-      config_work_([](void* device) { static_cast<Device*>(device)->serve_config_interrupt(); },
-                   this) {}
+      work_([](void* device) { static_cast<Device*>(device)->serve(); }, this),
+      recovery_timer_([](void* device) { post_to(hart(0), static_cast<Device*>(device)->work_); },
+                      this) {}
 
 Device::~Device() {
-  cancel_and_wait(config_work_);
+  recovery_timer_.cancel_and_wait();
+  cancel_and_wait(work_);
 }
 
 Driver& Device::virtio_driver() const {
@@ -37,7 +40,7 @@ Result<void> Device::negotiate() {
   Driver& driver = virtio_driver();
   // 1. Reset.
   TRY(reset());
-  breaking_ = false;
+  trouble_.store(Trouble::None, std::memory_order_relaxed);
   // 2. We have seen it. 3. We know how to drive it.
   add_status(status::kAcknowledge);
   add_status(status::kDriver);
@@ -77,9 +80,41 @@ Result<void> Device::reset() {
   live_.store(0, std::memory_order_release);
   deaf_ = true;
   TRY(transport_.reset());
+  was_reset();
+  return {};
+}
+
+void Device::was_reset() {
   deaf_ = false;
   holds_memory_ = false;
   status_ = 0;
+}
+
+// After a reset: the steps of negotiate() and create_queue(), to where they led before.
+Result<void> Device::set_up_again() {
+  add_status(status::kAcknowledge);
+  add_status(status::kDriver);
+  offered_ = transport_.device_features();
+  if ((features_ & ~offered_) != 0) {
+    log::error("{}: offers {:#x} after a reset, without {:#x} that it offered before", name(),
+               offered_, features_ & ~offered_);
+    return fail(Errc::NotSupported);
+  }
+  transport_.set_driver_features(features_);
+  if (!legacy()) {
+    TRY(accept_features());
+  }
+  for (const std::unique_ptr<Virtqueue>& queue : queues()) {
+    const u32 most = TRY(transport_.queue_size_max(queue->index()));
+    if (queue->size() > most) {
+      log::error("{}: queue {} has {} elements at most after a reset, and {} are in use", name(),
+                 queue->index(), most, queue->size());
+      return fail(Errc::NotSupported);
+    }
+    queue->restart();
+    TRY(transport_.set_up_queue(queue->index(), queue->place()));
+    holds_memory_ = true;
+  }
   return {};
 }
 
@@ -107,7 +142,9 @@ void Device::stop() {
   if ((live() || holds_memory_) && !deaf_) {
     (void)reset();
   }
-  cancel_and_wait(config_work_);
+  recovery_timer_.cancel_and_wait();
+  cancel_and_wait(work_);
+  looks_left_ = 0;
   for (u32 i = 0; i < queue_count_; ++i) {
     if (holds_memory_) {
       log::error("{}: the memory of queue {} is never freed: the device may still use it", name(),
@@ -131,48 +168,109 @@ void Device::give_up() {
 // --- Device: interrupts --------------------------------------------------------------------------
 
 void Device::handle_interrupt() {
-  u32 cause = kInterruptUsed | kInterruptConfig;
-  if (transport_.has_interrupt_status()) {
-    cause &= transport_.interrupt_status();
-    if (cause == 0) {
-      return;  // spurious, or of a device that was reset meanwhile
-    }
-    // Before the rings are looked at, so that what is used meanwhile interrupts again.
-    transport_.acknowledge_interrupt(cause);
+  const u32 causes = transport_.take_interrupts();
+  if (!live()) [[unlikely]] {
+    return;  // it was reset meanwhile
   }
-  if (!live()) {
-    return;
-  }
-  if ((cause & kInterruptUsed) != 0) {
-    for (u32 i = 0; i < queue_count_; ++i) {
-      handlers_[i].handler(handlers_[i].context);
+  if ((causes & kInterruptUsed) != 0) [[likely]] {
+    for (const QueueInterrupt& queue : std::span(handlers_).first(queue_count_)) {
+      queue.handler(queue.context);
     }
   }
-  if ((cause & kInterruptConfig) != 0) {
-    post(config_work_);
+  if ((causes & kInterruptConfig) != 0) [[unlikely]] {
+    post_to(hart(0), work_);
   }
 }
+
+// --- Device: trouble -----------------------------------------------------------------------------
 
 void Device::break_down() {
-  breaking_ = true;
-  post(config_work_);
+  report(Trouble::Broken);
+}
+void Device::recover() {
+  report(Trouble::Silent);
 }
 
-void Device::serve_config_interrupt() {
+void Device::report(Trouble trouble) {
+  Trouble before = trouble_.load(std::memory_order_relaxed);
+  while (before < trouble && !trouble_.compare_exchange_weak(before, trouble)) {
+  }
+  post_to(hart(0), work_);
+}
+
+// Work of the hart that booted, where devices also come and go.
+void Device::serve() {
+  if (looks_left_ > 0) {
+    go_on_recovering();
+    return;
+  }
   if (!live()) {
     return;
   }
+  Trouble trouble = trouble_.exchange(Trouble::None);
   const u32 now = transport_.status();
-  if (!breaking_ && (now & status::kNeedsReset) != 0) {
+  if (trouble == Trouble::None && (now & status::kNeedsReset) != 0) {
     log::error("{}: the device gave up (Status is {:#x}: DEVICE_NEEDS_RESET)", name(), now);
-    breaking_ = true;
+    trouble = Trouble::Silent;
   }
-  if (breaking_) {
+  switch (trouble) {
+    case Trouble::None:
+      virtio_driver().config_changed(*this);
+      return;
+    case Trouble::Silent:
+      begin_recovery();
+      return;
+    case Trouble::Broken:
+      (void)reset();
+      take_out_of_service();
+      return;
+  }
+}
+
+void Device::begin_recovery() {
+  if (!virtio_driver().reset_prepare(*this)) {
     (void)reset();
-    virtio_driver().failed(*this);
-  } else {
-    virtio_driver().config_changed(*this);
+    take_out_of_service();
+    return;
   }
+  live_.store(0, std::memory_order_release);
+  deaf_ = true;
+  looks_left_ = kMostLooks;
+  transport_.begin_reset();
+  go_on_recovering();
+}
+
+// A device may take its time over a reset; until it is complete it may write to what it has.
+void Device::go_on_recovering() {
+  if (!transport_.is_reset()) {
+    if (--looks_left_ > 0) {
+      recovery_timer_.arm(clock::now_ns() + kLookPauseNs);
+    } else {
+      log::error("{}: its reset does not end: Status is {:#x}, not 0", name(), transport_.status());
+      take_out_of_service();
+    }
+    return;
+  }
+  looks_left_ = 0;
+  was_reset();
+  if (const Result<void> recovered = end_recovery(); recovered) {
+    log::warning("{}: was reset, and is in service again", name());
+  } else {
+    log::error("{}: was reset, and cannot be used again: {}", name(), to_string(recovered.error()));
+    (void)reset();
+    take_out_of_service();
+  }
+}
+
+Result<void> Device::end_recovery() {
+  TRY(set_up_again());
+  TRY(virtio_driver().reset_done(*this));
+  ready();
+  return {};
+}
+
+void Device::take_out_of_service() {
+  virtio_driver().failed(*this);
 }
 
 // --- Bus -----------------------------------------------------------------------------------------
@@ -211,6 +309,25 @@ void Bus::shutdown(dev::Device& base) {
   if (device.live()) {
     (void)device.reset();
   }
+}
+
+Result<void> Bus::suspend_device(dev::Device& base) {
+  Device& device = static_cast<Device&>(base);
+  TRY(device.virtio_driver().freeze(device));
+  if (const Result<void> reset = device.reset(); !reset) {
+    device.take_out_of_service();
+    return reset;
+  }
+  return {};
+}
+
+Result<void> Bus::resume_device(dev::Device& base) {
+  Device& device = static_cast<Device&>(base);
+  TRY(device.reset());
+  TRY(device.set_up_again());
+  TRY(device.virtio_driver().restore(device));
+  device.ready();
+  return {};
 }
 
 }  // namespace sluice::virtio

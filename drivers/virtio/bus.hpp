@@ -17,6 +17,7 @@
 #include <sluice/drivers/base/device.hpp>
 #include <sluice/drivers/virtio/transport.hpp>
 #include <sluice/drivers/virtio/virtqueue.hpp>
+#include <sluice/kernel/timer.hpp>
 #include <sluice/kernel/work.hpp>
 
 namespace sluice::virtio {
@@ -65,9 +66,13 @@ class Device final : public dev::Device {
   // Might the device still touch what was lent to it?
   bool holds_memory() const { return holds_memory_; }
 
-  // Takes a device that broke the rules, or gave up, out of service: soon, in work context, it is
-  // reset and its driver's failed() is called. Any context.
+  // Takes a device that broke the rules out of service: soon, as work of the hart that booted, it
+  // is reset and its driver's failed() is called. Any context.
   void break_down();
+  // Has a device that does not answer reset and set up again, as work of the same hart, with the
+  // driver's reset_prepare() and reset_done() around it. While the reset is not complete, what the
+  // device was lent stays lent. Where it comes to nothing, as break_down(). Any context.
+  void recover();
 
   // The transport's interrupt: reads and acknowledges its cause, then serves queues and
   // configuration. Irq.
@@ -81,13 +86,25 @@ class Device final : public dev::Device {
     void* context = nullptr;
   };
 
+  // What is to be seen to in work context.
+  enum class Trouble : u32 { None, Silent, Broken };
+  static constexpr u32 kMostLooks = 300;  // at a reset that goes on, and in between:
+  static constexpr u64 kLookPauseNs = 10'000'000;
+
   Driver& virtio_driver() const;
   Result<void> negotiate();
   Result<void> accept_features();
   void add_status(u32 bit);
+  void was_reset();
+  Result<void> set_up_again();
   void give_up();
   void stop();
-  void serve_config_interrupt();
+  void report(Trouble trouble);
+  void serve();
+  void begin_recovery();
+  void go_on_recovering();
+  Result<void> end_recovery();
+  void take_out_of_service();
 
   Transport& transport_;
   u64 offered_ = 0;
@@ -96,11 +113,13 @@ class Device final : public dev::Device {
   std::atomic<u32> live_{0};   // between ready() and reset()
   bool holds_memory_ = false;  // a queue was set up since the last reset
   bool deaf_ = false;          // the last reset did not succeed
-  bool breaking_ = false;
+  std::atomic<Trouble> trouble_{Trouble::None};
+  u32 looks_left_ = 0;  // not 0: a recovery goes on
   u32 queue_count_ = 0;
   std::array<std::unique_ptr<Virtqueue>, kMaxQueues> queues_;
   std::array<QueueInterrupt, kMaxQueues> handlers_;
-  Work config_work_;
+  Work work_;
+  Timer recovery_timer_;
 };
 
 // Drives devices of some types.
@@ -128,13 +147,20 @@ class Driver : public dev::Driver {
   virtual void remove(Device& device) = 0;
   // The device's configuration changed. Work.
   virtual void config_changed(Device&) {}
-  // The device broke and was reset (if it could be: Device::holds_memory): what is in flight never
-  // comes back. Work.
+  // A device that does not answer, or gave up, is about to be reset: no more is given to it, and
+  // what it has is left alone until reset_done(). False: that is in vain. Work.
+  virtual bool reset_prepare(Device&) { return false; }
+  // It was reset and set up again as probe() left it, with the same features and empty queues, and
+  // is not live yet: the driver makes it so. An error takes it out of service. Work.
+  virtual Result<void> reset_done(Device&) { return fail(Errc::NotSupported); }
+  // The device is out of service; it was reset, if it could be (Device::holds_memory): what is in
+  // flight never comes back. Work.
   virtual void failed(Device&) {}
   // The machine is about to be switched off: no more I/O. The bus resets the device.
   virtual void shutdown(Device&) {}
-  // Before and after a sleep of the machine.
+  // Before a sleep of the machine: from now on nothing is with the device, which the bus resets.
   virtual Result<void> freeze(Device&) { return fail(Errc::NotSupported); }
+  // And after it: as reset_done().
   virtual Result<void> restore(Device&) { return fail(Errc::NotSupported); }
 
   // What the device model calls; only devices of the virtio bus get here.
@@ -154,6 +180,8 @@ class Bus final : public dev::Bus {
   Result<void> probe(dev::Device& device) override;
   void remove(dev::Device& device) override;
   void shutdown(dev::Device& device) override;
+  Result<void> suspend_device(dev::Device& device) override;
+  Result<void> resume_device(dev::Device& device) override;
 };
 
 }  // namespace sluice::virtio

@@ -40,7 +40,8 @@ void put_feature(Sink& out, std::span<const FeatureName> names, u32 bit) {
 
 void Device::describe(Sink& out) const {
   const bool block = id() == kBlockDeviceId;
-  format_to(out, "type: {}{}\n", id(), block ? " (block)" : "");
+  const bool entropy = id() == kEntropyDeviceId;
+  format_to(out, "type: {}{}\n", id(), block ? " (block)" : entropy ? " (entropy)" : "");
   format_to(out, "interface: {}\n", legacy() ? "legacy" : "virtio 1");
   format_to(out, "features: {:#x}", features());
   constexpr u32 kFirstCommon = 24;

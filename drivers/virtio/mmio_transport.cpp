@@ -53,9 +53,13 @@ u64 MmioTransport::dma_mask() const {
   return legacy() ? (u64{1} << 32) * kPageBytes - 1 : ~u64{0};
 }
 
-Result<void> MmioTransport::reset() {
+void MmioTransport::begin_reset() {
   page_size_told_ = false;
   regs_.write(reg::status, 0);
+}
+
+Result<void> MmioTransport::reset() {
+  begin_reset();
   u32 seen = 0;
   for (u32 reads = 0; reads < kResetReads; ++reads) {
     seen = regs_.read(reg::status);

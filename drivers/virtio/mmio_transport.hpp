@@ -31,11 +31,12 @@ class MmioTransport final : public Transport {
   u64 dma_mask() const override;
   u32 used_alignment() const override { return legacy() ? kPageBytes : 64; }
   u32 vectors() const override { return 1; }
-  bool has_interrupt_status() const override { return true; }
 
   u32 status() override { return regs_.read(mmio::reg::status); }
   void set_status(u32 value) override { regs_.write(mmio::reg::status, value); }
   Result<void> reset() override;
+  void begin_reset() override;
+  bool is_reset() override { return status() == 0; }
   u64 device_features() override;
   void set_driver_features(u64 features) override;
 
@@ -47,10 +48,16 @@ class MmioTransport final : public Transport {
   Result<u32> queue_size_max(u32 index) override;
   Result<void> set_up_queue(u32 index, const QueuePlace& place) override;
   Result<void> tear_down_queue(u32 index) override;
-  void notify(u32 index) override { regs_.write(mmio::reg::queue_notify, index); }
+  Doorbell doorbell(u32 index) override { return {regs_, mmio::reg::queue_notify, index}; }
 
-  u32 interrupt_status() override { return regs_.read(mmio::reg::interrupt_status); }
-  void acknowledge_interrupt(u32 bits) override { regs_.write(mmio::reg::interrupt_ack, bits); }
+  u32 take_interrupts() override {
+    const u32 causes =
+        regs_.read(mmio::reg::interrupt_status) & (kInterruptUsed | kInterruptConfig);
+    if (causes != 0) [[likely]] {
+      regs_.write(mmio::reg::interrupt_ack, causes);
+    }
+    return causes;
+  }
 
  private:
   Result<void> set_up_legacy_queue(u32 index, const QueuePlace& place);

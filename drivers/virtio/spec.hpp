@@ -36,12 +36,15 @@ inline constexpr u64 kAnyLayout = bit(27);  // legacy
 inline constexpr u64 kIndirectDesc = bit(28);
 inline constexpr u64 kEventIdx = bit(29);
 inline constexpr u64 kVersion1 = bit(32);
+inline constexpr u64 kAccessPlatform = bit(33);
+inline constexpr u64 kOrderPlatform = bit(36);
 }  // namespace feature
 
 // --- Device types, 5
 // -------------------------------------------------------------------------------------------------
 inline constexpr u32 kEmptySlot = 0;
 inline constexpr u32 kBlockDeviceId = 2;
+inline constexpr u32 kEntropyDeviceId = 4;
 
 // --- Interrupt status, 4.2.2
 // -----------------------------------------------------------------------------------------
@@ -145,13 +148,19 @@ namespace block {
 
 inline constexpr u64 kSizeMax = feature::bit(1);
 inline constexpr u64 kSegMax = feature::bit(2);
+inline constexpr u64 kGeometry = feature::bit(4);
 inline constexpr u64 kReadOnly = feature::bit(5);
 inline constexpr u64 kBlkSize = feature::bit(6);
 inline constexpr u64 kFlush = feature::bit(9);
+inline constexpr u64 kTopology = feature::bit(10);
 inline constexpr u64 kConfigWce = feature::bit(11);
 inline constexpr u64 kMultiQueue = feature::bit(12);
+inline constexpr u64 kDiscard = feature::bit(13);
+inline constexpr u64 kWriteZeroes = feature::bit(14);
+inline constexpr u64 kLifetime = feature::bit(15);
+inline constexpr u64 kSecureErase = feature::bit(16);
 
-// The configuration space, 5.2.4, as far as it is used.
+// The configuration space, 5.2.4.
 struct Config {
   le64 capacity;  // in sectors of 512 bytes
   le32 size_max;
@@ -167,15 +176,31 @@ struct Config {
   u8 writeback;
   u8 unused;
   le16 num_queues;
+  le32 max_discard_sectors;
+  le32 max_discard_seg;
+  le32 discard_sector_alignment;
+  le32 max_write_zeroes_sectors;
+  le32 max_write_zeroes_seg;
+  u8 write_zeroes_may_unmap;
+  u8 unused_too[3];
+  le32 max_secure_erase_sectors;
+  le32 max_secure_erase_seg;
+  le32 secure_erase_sector_alignment;
 };
 static_assert(offsetof(Config, size_max) == 8 && offsetof(Config, seg_max) == 12 &&
               offsetof(Config, blk_size) == 20 && offsetof(Config, writeback) == 32 &&
-              offsetof(Config, num_queues) == 34);
+              offsetof(Config, num_queues) == 34 && offsetof(Config, max_discard_sectors) == 36 &&
+              offsetof(Config, write_zeroes_may_unmap) == 56 &&
+              offsetof(Config, max_secure_erase_sectors) == 60 && sizeof(Config) == 72);
 
 inline constexpr u32 kTypeIn = 0;
 inline constexpr u32 kTypeOut = 1;
 inline constexpr u32 kTypeFlush = 4;
 inline constexpr u32 kTypeGetId = 8;
+inline constexpr u32 kTypeGetLifetime = 10;
+inline constexpr u32 kTypeDiscard = 11;
+inline constexpr u32 kTypeWriteZeroes = 13;
+inline constexpr u32 kTypeSecureErase = 14;
 
 inline constexpr u8 kStatusOk = 0;
 inline constexpr u8 kStatusIoError = 1;
@@ -190,6 +215,23 @@ struct Header {
   le64 sector;
 };
 static_assert(sizeof(Header) == 16 && offsetof(Header, sector) == 8);
+
+// What a discard, a write of zeroes or a secure erase is for, one after the other, 5.2.6.
+struct Range {
+  static constexpr u32 kUnmap = 1;  // WriteZeroes: the device may give the place back
+  le64 sector;
+  le32 sectors;
+  le32 flags;
+};
+static_assert(sizeof(Range) == 16 && offsetof(Range, sectors) == 8);
+
+// What GET_LIFETIME answers, 5.2.6.
+struct Lifetime {
+  le16 pre_eol_info;
+  le16 used_a;  // tenths of its life that the device has used, by two measures
+  le16 used_b;
+};
+static_assert(sizeof(Lifetime) == 6);
 
 }  // namespace block
 }  // namespace sluice::virtio

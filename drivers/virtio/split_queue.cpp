@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <new>
 
 #include <sluice/kernel/log.hpp>
@@ -51,6 +52,11 @@ constexpr u32 writable_part(const dma::Mapping& piece) {
   return piece.bytes & -static_cast<u32>(piece.direction);
 }
 
+// Of two counts of what was added, not further apart than a ring: counts wrap.
+constexpr bool was_before(u32 position, u32 count) {
+  return static_cast<i32>(position - count) < 0;
+}
+
 void describe(Descriptor& descriptor, const dma::Mapping& piece, u16 flags, u16 next) {
   descriptor.addr = piece.bus.value();
   descriptor.len = piece.bytes;
@@ -94,7 +100,6 @@ SplitQueue::SplitQueue(Transport& transport, u32 index, u32 size, Options option
     : Virtqueue(transport, index, size),
       options_(options),
       mask_(static_cast<u16>(size - 1)),
-      free_count_(static_cast<u16>(size)),
       shadow_(std::move(shadow)),
       memory_(std::move(memory)),
       name_(name) {
@@ -106,9 +111,26 @@ SplitQueue::SplitQueue(Transport& transport, u32 index, u32 size, Options option
   used_ring_ = objects_at<UsedElement>(memory_, layout.used + sizeof(RingHeader), size);
   const u32 used_end = static_cast<u32>(sizeof(RingHeader) + size * sizeof(UsedElement));
   avail_event_ = objects_at<le16>(memory_, layout.used + used_end, 1);
-  for (u32 i = 0; i < size; ++i) {
+  link_free_descriptors();
+}
+
+void SplitQueue::link_free_descriptors() {
+  for (u32 i = 0; i < size(); ++i) {
+    shadow_[i] = {};
+    shadow_[i].token = static_cast<u16>(i);
     shadow_[i].next = static_cast<u16>(i + 1);
   }
+  free_head_ = 0;
+  free_count_ = static_cast<u16>(size());
+}
+
+void SplitQueue::restart() {
+  std::memset(memory_.bytes().data(), 0, memory_.bytes().size());
+  link_free_descriptors();
+  added_.store(0, std::memory_order_relaxed);
+  published_.store(0, std::memory_order_relaxed);
+  last_used_.store(0, std::memory_order_relaxed);
+  mark_whole();
 }
 
 QueuePlace SplitQueue::place() const {
@@ -141,8 +163,9 @@ bool SplitQueue::add(std::span<const dma::Mapping> pieces, u32 token) {
   free_count_ = static_cast<u16>(free_count_ - count);
   ChainShadow& shadow = shadow_[head];
   shadow.token = static_cast<u16>(token);
+  shadow.count = count;
   shadow.last = last;
-  make_available(head, count, writable_bytes);
+  make_available(head, writable_bytes);
   return true;
 }
 
@@ -150,18 +173,17 @@ void SplitQueue::prepare_table(u32 token, const Table& table, const dma::Mapping
                                const dma::Mapping& last) {
   SLUICE_ASSERT(options_.indirect && token < size());
   auto* const descriptors = reinterpret_cast<Descriptor*>(table.data);
-  describe(descriptors[0], first, Descriptor::kNext, kLastInTable);
+  describe(descriptors[0], first, Descriptor::kNext, kMiddleInTable);
   describe(descriptors[kLastInTable], last, 0, 0);
   Descriptor& outer = descriptors_[token];
   outer.addr = table.bus.value();
   outer.flags = Descriptor::kIndirect;
-  shadow_[token].token = static_cast<u16>(token);
   tables_ = true;
   table_end_bytes_ = last.bytes;
 }
 
 void SplitQueue::add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle) {
-  SLUICE_ASSERT(token <= mask_ && shadow_[token].count == 0);
+  SLUICE_ASSERT(token <= mask_ && shadow_[token].lent == 0);
   auto* const descriptors = reinterpret_cast<Descriptor*>(table);
   u32 writable_bytes = table_end_bytes_;
   usize at = kMiddleInTable;
@@ -170,12 +192,15 @@ void SplitQueue::add_table(usize token, std::byte* table, std::span<const dma::M
     writable_bytes += writable_part(piece);
     ++at;
   }
-  // The last piece stands in front of the middle, where it need not be written again.
-  const usize pieces = kMiddleInTable + middle.size();
-  descriptors[0].next = middle.empty() ? kLastInTable : kMiddleInTable;
-  descriptors[middle.empty() ? 0 : pieces - 1].next = kLastInTable;
-  descriptors_[token].len = static_cast<u32>(pieces * sizeof(Descriptor));
-  make_available(token, 1, writable_bytes);
+  // The last piece stands in front of the middle, where it need not be written again; where there
+  // is no middle, a copy of it is there instead, so that the first piece need not be either.
+  if (middle.empty()) {
+    descriptors[at++] = descriptors[kLastInTable];
+  } else {
+    descriptors[at - 1].next = kLastInTable;
+  }
+  descriptors_[token].len = static_cast<u32>(at * sizeof(Descriptor));
+  make_available(token, writable_bytes);
 }
 
 TableBatch::TableBatch(Virtqueue& queue)
@@ -184,35 +209,40 @@ TableBatch::TableBatch(Virtqueue& queue)
       shadows_(queue_.shadow_.get()),
       available_ring_(queue_.available_ring_),
       mask_(queue_.mask_),
-      table_end_bytes_(queue_.table_end_bytes_),
-      added_(queue_.added_.load(std::memory_order_relaxed)) {}
+      least_lent_(queue_.table_end_bytes_ + 1),
+      before_(queue_.added_.load(std::memory_order_relaxed)),
+      added_(before_) {}
 
 TableBatch::~TableBatch() {
-  port::store_relaxed(queue_.added_, added_);
+  port::store_relaxed(queue_.added_, static_cast<u32>(added_));
 }
 
 void TableBatch::add(usize token, std::byte* table, BusAddr bus, u32 bytes,
                      dma::Direction direction) {
-  SLUICE_ASSERT(token <= mask_ && shadows_[token].count == 0);
-  auto* const descriptors = reinterpret_cast<Descriptor*>(table);
-  const dma::Mapping piece{bus, nullptr, bytes, direction};
-  describe(descriptors[kMiddleInTable], piece, Descriptor::kNext, kLastInTable);
-  descriptors[0].next = kMiddleInTable;
-  descriptors_[token].len = (kMiddleInTable + 1) * sizeof(Descriptor);
   ChainShadow& shadow = shadows_[token];
-  shadow.writable_bytes = table_end_bytes_ + writable_part(piece);
-  shadow.position = added_;
-  shadow.count = 1;
+  SLUICE_ASSERT(shadow.lent == 0);
+  Descriptor& middle = reinterpret_cast<Descriptor*>(table)[kMiddleInTable];
+  middle.addr = bus.value();
+  middle.len = bytes;
+  middle.next = kLastInTable;
+  if (direction == dma::Direction::FromDevice) {
+    middle.flags = Descriptor::kNext | Descriptor::kWrite;
+    shadow.lent = least_lent_ + bytes;
+  } else {
+    middle.flags = Descriptor::kNext;
+    shadow.lent = least_lent_;
+  }
+  descriptors_[token].len = (kMiddleInTable + 1) * sizeof(Descriptor);
+  shadow.position = static_cast<u32>(added_);
   available_ring_[added_ & mask_] = static_cast<u16>(token);
   ++added_;
 }
 
-inline void SplitQueue::make_available(usize head, u16 count, u32 writable_bytes) {
+inline void SplitQueue::make_available(usize head, u32 writable_bytes) {
   const u32 position = added_.load(std::memory_order_relaxed);
   ChainShadow& shadow = shadow_[head];
-  shadow.writable_bytes = writable_bytes;
+  shadow.lent = writable_bytes + 1;
   shadow.position = position;
-  shadow.count = count;
   available_ring_[usize{position} & mask_] = static_cast<u16>(head);
   port::store_relaxed(added_, position + 1);
 }
@@ -244,68 +274,76 @@ bool SplitQueue::has_used() const {
 }
 
 u32 SplitQueue::take_used(std::span<Used> used) {
-  UsedCursor cursor(*this);
+  const u32 most = std::min(used_count(), static_cast<u32>(used.size()));
   u32 count = 0;
-  while (count < used.size() && cursor.next(used[count])) {
+  while (count < most && take_next(used[count])) {
     ++count;
   }
   return count;
 }
 
-UsedCursor::UsedCursor(Virtqueue& queue)
+bool SplitQueue::take_next(Used& used) {
+  const u32 taken = last_used_.load(std::memory_order_relaxed);
+  const UsedElement& element = used_ring_[usize{taken} & mask_];
+  const u32 id = read_shared(element.id);
+  used.bytes = read_shared(element.len);
+  if (!accept(id, used.bytes)) {
+    return false;
+  }
+  ChainShadow& shadow = shadow_[id];
+  used.token = shadow.token;
+  shadow.lent = 0;
+  if (!tables_) {
+    free_chain(static_cast<u16>(id), shadow);
+  }
+  port::store_relaxed(last_used_, taken + 1);
+  return true;
+}
+
+TableCursor::TableCursor(Virtqueue& queue, u32 end)
     : queue_(static_cast<SplitQueue&>(queue)),
       ring_(queue_.used_ring_),
       shadows_(queue_.shadow_.get()),
       mask_(queue_.mask_),
-      tables_(queue_.tables_),
-      waiting_(queue_.count_used()),
+      end_(end),
+      published_(queue_.published_.load(std::memory_order_relaxed)),
       taken_(queue_.last_used_.load(std::memory_order_relaxed)) {
-  // Of what was added, the device has not seen the last `hidden` behind the first `published`.
-  published_ = queue_.published_.load(std::memory_order_relaxed);
-  hidden_ = queue_.added_.load(std::memory_order_relaxed) - published_;
+  SLUICE_ASSERT(end <= queue.size());
 }
 
-UsedCursor::~UsedCursor() {
-  port::store_relaxed(queue_.last_used_, taken_);
+TableCursor::~TableCursor() {
+  port::store_relaxed(queue_.last_used_, static_cast<u32>(taken_));
 }
 
-bool UsedCursor::next(Used& used) {
-  if (waiting_ == 0) {
+bool TableCursor::look(usize& token) {
+  const UsedElement& element = ring_[taken_ & mask_];
+  const u32 id = read_shared(element.id);
+  const u32 bytes = read_shared(element.len);
+  if (id >= end_) [[unlikely]] {
     return false;
   }
-  --waiting_;
-  const UsedElement& element = ring_[taken_ & mask_];
-  const usize id = read_shared(element.id);
-  used.bytes = read_shared(element.len);
-  ChainShadow& shadow = shadows_[id & mask_];
-  used.token = shadow.token;
-  if (id > mask_ || shadow.count == 0 || shadow.position - published_ < hidden_ ||
-      used.bytes > shadow.writable_bytes) [[unlikely]] {
-    if (!queue_.accept_odd(static_cast<u32>(id), shadow, used)) {
-      waiting_ = 0;
-      return false;
-    }
-  }
-  if (!tables_) {
-    queue_.free_chain(static_cast<u16>(id), shadow);
-  }
-  shadow.count = 0;
-  ++taken_;
-  return true;
+  token = id;
+  found_ = &shadows_[id];
+  return bytes < found_->lent && was_before(found_->position, published_);
 }
 
-// How many elements the device says are there to take; 0 where that cannot be.
-u32 SplitQueue::count_used() {
+void TableCursor::take() {
+  found_->lent = 0;
+  ++taken_;
+}
+
+u32 SplitQueue::used_count() {
   const u16 index = read_shared(used_->idx);
-  const u16 waiting = static_cast<u16>(index - last_used_.load(std::memory_order_relaxed));
+  const u32 taken = last_used_.load(std::memory_order_relaxed);
+  const u16 waiting = static_cast<u16>(index - taken);
   if (waiting == 0 || broken()) {
     return 0;
   }
-  if (waiting > in_flight()) [[unlikely]] {
+  order_after_index();
+  if (waiting > published_.load(std::memory_order_relaxed) - taken) [[unlikely]] {
     report_index(index, waiting);
     return 0;
   }
-  order_after_index();
   return waiting;
 }
 
@@ -323,21 +361,23 @@ u32 SplitQueue::count_used() {
   free_count_ = static_cast<u16>(free_count_ + shadow.count);
 }
 
-// A used element that is not as it should be. True: only as legacy devices are known to be.
-[[gnu::cold, gnu::noinline]] bool SplitQueue::accept_odd(u32 id, const ChainShadow& shadow,
-                                                         Used& out) {
-  const u32 published = published_.load(std::memory_order_relaxed);
-  const u32 hidden = added_.load(std::memory_order_relaxed) - published;
+// False: the element makes no sense, and the queue is broken. Of a legacy device the length alone
+// may be wrong; then it is made right.
+[[gnu::noinline]] bool SplitQueue::accept(u32 id, u32& bytes) {
   if (id > mask_) {
-    return report_element(id, out.bytes, "is beyond the ring");
+    return report_element(id, bytes, "is beyond the ring");
   }
-  if (shadow.count == 0 || shadow.position - published < hidden) {
-    return report_element(id, out.bytes, "starts no buffer in flight");
+  const ChainShadow& shadow = shadow_[id];
+  if (shadow.lent == 0 ||
+      !was_before(shadow.position, published_.load(std::memory_order_relaxed))) {
+    return report_element(id, bytes, "starts no buffer in flight");
   }
-  if (options_.check_length) {
-    return report_element(id, out.bytes, "starts a buffer of less to write");
+  if (bytes >= shadow.lent) {
+    if (options_.check_length) {
+      return report_element(id, bytes, "starts a buffer of less to write");
+    }
+    bytes = shadow.lent - 1;
   }
-  out.bytes = shadow.writable_bytes;
   return true;
 }
 
@@ -364,8 +404,9 @@ void SplitQueue::disable_interrupts() {
 bool SplitQueue::enable_interrupts(u32 skip) {
   const u32 taken = last_used_.load(std::memory_order_relaxed);
   if (options_.event_idx) {
-    const u32 waited_for = in_flight();
-    skip = waited_for == 0 ? 0 : std::min(skip, waited_for - 1);
+    if (skip != 0) {
+      skip = std::min(skip, std::max(in_flight(), 1U) - 1);
+    }
     write_shared(available_ring_[size()], static_cast<u16>(taken + skip));
   } else {
     skip = 0;

@@ -16,9 +16,9 @@ namespace sluice::virtio {
 
 // Of each descriptor of the ring. The first of a chain speaks for the chain.
 struct alignas(16) ChainShadow {
-  u32 writable_bytes;  // lent to the device to write
+  u32 lent;  // 1 + the bytes that the device may write; 0: not the first of one in flight
   u16 token;
-  u16 count;     // of the chain; 0: not the first of one that is in flight
+  u16 count;     // of descriptors in the chain
   u32 position;  // of the chain among all that were ever added
   u16 next;      // in the chain, or in the list of free descriptors
   u16 last;      // of the chain
@@ -38,19 +38,19 @@ class SplitQueue final : public Virtqueue {
   static Result<std::unique_ptr<SplitQueue>> create(Transport& transport, u32 index, u32 size,
                                                     Options options, std::string_view name);
 
-  // Where it is, for Transport::set_up_queue.
-  QueuePlace place() const;
-
   // What Virtqueue promises.
+  QueuePlace place() const;
+  void restart();
   bool add(std::span<const dma::Mapping> pieces, u32 token);
   void prepare_table(u32 token, const Table& table, const dma::Mapping& first,
                      const dma::Mapping& last);
   void add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle);
   bool publish();
+  u32 used_count();
   u32 take_used(std::span<Used> used);
   bool has_used() const;
   u32 in_flight() const {
-    return published_.load(std::memory_order_acquire) - last_used_.load(std::memory_order_relaxed);
+    return published_.load(std::memory_order_relaxed) - last_used_.load(std::memory_order_relaxed);
   }
   u32 free_descriptors() const { return free_count_; }
   void disable_interrupts();
@@ -59,15 +59,16 @@ class SplitQueue final : public Virtqueue {
 
  private:
   friend class TableBatch;
-  friend class UsedCursor;
+  friend class TableCursor;
 
   SplitQueue(Transport& transport, u32 index, u32 size, Options options, std::string_view name,
              DmaBuffer memory, std::unique_ptr<ChainShadow[]> shadow);
-  void make_available(usize head, u16 count, u32 writable_bytes);
-  u32 count_used();
+  void link_free_descriptors();
+  void make_available(usize head, u32 writable_bytes);
   void report_index(u16 used_index, u16 waiting);
   void free_chain(u16 head, const ChainShadow& shadow);
-  bool accept_odd(u32 id, const ChainShadow& shadow, Used& out);
+  bool take_next(Used& used);
+  bool accept(u32 id, u32& bytes);
   bool report_element(u32 id, u32 bytes, const char* complaint);
 
   Options options_;
@@ -75,7 +76,7 @@ class SplitQueue final : public Virtqueue {
   u32 table_end_bytes_ = 0;  // of each table's last piece
   u16 mask_;                 // size − 1
   u16 free_head_ = 0;        // valid where free_count_ > 0
-  u16 free_count_;
+  u16 free_count_ = 0;
   std::atomic<u32> added_{0};      // chains, of which the next publish() shows the last
   std::atomic<u32> published_{0};  // chains that the device sees: its index is the lower half
   std::atomic<u32> last_used_{0};  // elements that were taken

@@ -7,6 +7,7 @@
 
 #include <sluice/drivers/virtio/spec.hpp>
 #include <sluice/kernel/dma.hpp>
+#include <sluice/kernel/mmio.hpp>
 #include <sluice/kernel/result.hpp>
 
 namespace sluice::virtio {
@@ -17,6 +18,15 @@ struct QueuePlace {
   BusAddr descriptors{};  // the descriptor area
   BusAddr driver{};       // the driver area: split, the available ring
   BusAddr device{};       // the device area: split, the used ring
+};
+
+// A register, and what is written to it.
+struct Doorbell {
+  MmioRegion& registers;
+  Reg<u32, WriteOnly> notify;
+  u32 value;
+  // Any context.
+  void ring() const { registers.write(notify, value); }
 };
 
 class Transport {
@@ -33,8 +43,6 @@ class Transport {
   virtual u32 used_alignment() const = 0;
   // Interrupt vectors: 1 means that queues and configuration share it.
   virtual u32 vectors() const = 0;
-  // Must an interrupt's cause be read (and acknowledged) from a register?
-  virtual bool has_interrupt_status() const = 0;
 
   // --- Status and features; task or work ---
   virtual u32 status() = 0;
@@ -42,6 +50,9 @@ class Transport {
   // Resets, and waits until the device says that it has: from then on it touches no memory.
   // Timeout, logged.
   virtual Result<void> reset() = 0;
+  // The same in pieces, for who cannot wait.
+  virtual void begin_reset() = 0;
+  virtual bool is_reset() = 0;
   virtual u64 device_features() = 0;
   virtual void set_driver_features(u64 features) = 0;
 
@@ -92,12 +103,14 @@ class Transport {
   virtual Result<void> set_up_queue(u32 index, const QueuePlace& place) = 0;
   // Takes one back; the device no longer looks at it. Timeout, logged.
   virtual Result<void> tear_down_queue(u32 index) = 0;
-  // Tells the device of buffers in a queue. Any context.
-  virtual void notify(u32 index) = 0;
+  // How the device is told of buffers in a queue.
+  virtual Doorbell doorbell(u32 index) = 0;
 
   // --- Interrupts; irq ---
-  virtual u32 interrupt_status() = 0;
-  virtual void acknowledge_interrupt(u32 bits) = 0;
+  // Why it may have interrupted: bits of spec.hpp's kInterrupt…; 0: it has not. Where a register
+  // says so, it is read, and what it said acknowledged, so that what happens from now on interrupts
+  // again (with MSI-X there is none, and all may be).
+  virtual u32 take_interrupts() = 0;
 
  protected:
   static std::unexpected<Errc> config_keeps_changing(u32 attempts);

@@ -23,6 +23,9 @@ void Virtqueue::add_table(usize token, std::byte* table, std::span<const dma::Ma
 bool Virtqueue::publish() {
   return split().publish();
 }
+u32 Virtqueue::used_count() {
+  return split().used_count();
+}
 u32 Virtqueue::take_used(std::span<Used> used) {
   return split().take_used(used);
 }
@@ -40,6 +43,12 @@ void Virtqueue::disable_interrupts() {
 }
 bool Virtqueue::enable_interrupts(u32 skip) {
   return split().enable_interrupts(skip);
+}
+void Virtqueue::restart() {
+  split().restart();
+}
+QueuePlace Virtqueue::place() const {
+  return split().place();
 }
 void Virtqueue::abandon() {
   split().abandon();

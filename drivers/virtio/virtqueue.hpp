@@ -72,8 +72,11 @@ class Virtqueue {
   void add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle);
   // Shows the device what was added. True: it wants to be notified.
   [[nodiscard]] bool publish();
-  void notify() { transport_.notify(index_); }
+  void notify() { doorbell_.ring(); }
 
+  // How many buffers the device says that it is done with; 0 also where that cannot be: then the
+  // queue is broken from now on.
+  u32 used_count();
   // Takes back what the device is done with, as much as `used` holds; how many that were.
   u32 take_used(std::span<Used> used);
   // Would take_used() take something?
@@ -91,19 +94,25 @@ class Virtqueue {
   // used already, so that the interrupt may not come: take them, and ask again.
   [[nodiscard]] bool enable_interrupts(u32 skip);
 
+  // The device was reset: empties the queue, as it was made, for Transport::set_up_queue(). Buffers
+  // that were in it are the driver's again, and tables are to be prepared anew.
+  void restart();
+  // Where it is, for Transport::set_up_queue.
+  QueuePlace place() const;
   // The device could not be reset: its memory is never given back.
   void abandon();
 
  protected:
   Virtqueue(Transport& transport, u32 index, u32 size)
-      : transport_(transport), index_(index), size_(size) {}
+      : doorbell_(transport.doorbell(index)), index_(index), size_(size) {}
   void mark_broken() { broken_ = true; }
+  void mark_whole() { broken_ = false; }
 
  private:
   SplitQueue& split();
   const SplitQueue& split() const;
 
-  Transport& transport_;
+  const Doorbell doorbell_;
   u32 index_;
   u32 size_;
   bool broken_ = false;
@@ -120,6 +129,7 @@ class TableBatch {
   ~TableBatch();
   // As Virtqueue::add_table().
   void add(usize token, std::byte* table, BusAddr bus, u32 bytes, dma::Direction direction);
+  u32 added() const { return static_cast<u32>(added_ - before_); }  // so far
 
  private:
   SplitQueue& queue_;
@@ -127,30 +137,34 @@ class TableBatch {
   ChainShadow* const shadows_;
   le16* const available_ring_;
   const usize mask_;
-  const u32 table_end_bytes_;
-  u32 added_;
+  const u32 least_lent_;
+  const usize before_;
+  usize added_;
 };
 
-// Takes used buffers one by one; the same rules.
-class UsedCursor {
+// Takes used buffers back one by one, of a queue that is used with tables; the same rules. Only
+// those that are as they should be: what is odd is left to Virtqueue::take_used(), which says so.
+class TableCursor {
  public:
-  explicit UsedCursor(Virtqueue& queue);
-  UsedCursor(const UsedCursor&) = delete;
-  UsedCursor& operator=(const UsedCursor&) = delete;
-  ~UsedCursor();
-  // False: there are no more.
-  bool next(Used& used);
+  // Tokens from `end` on are odd, too; it is no more than the queue's size.
+  TableCursor(Virtqueue& queue, u32 end);
+  TableCursor(const TableCursor&) = delete;
+  TableCursor& operator=(const TableCursor&) = delete;
+  ~TableCursor();
+  // The token of the next one, of those that Virtqueue::used_count() told of. False: it is odd.
+  bool look(usize& token);
+  // Takes the one that look() found.
+  void take();
 
  private:
   SplitQueue& queue_;
   const split::UsedElement* const ring_;
   ChainShadow* const shadows_;
   const usize mask_;
-  const bool tables_;
-  u32 waiting_;
-  u32 taken_;
-  u32 published_ = 0;
-  u32 hidden_ = 0;
+  const u32 end_;
+  const u32 published_;
+  usize taken_;
+  ChainShadow* found_ = nullptr;
 };
 
 // Memory that a device may still write to, whatever becomes of its owner.

@@ -16,6 +16,7 @@ namespace port {
 
 void set_timer(u64 ticks);
 void wake(Hart& hart);
+void serve_external_interrupt();
 
 Result<MmioRegion*> map_device(PhysAddr base, u64 bytes);
 void unmap_device(MmioRegion* region);

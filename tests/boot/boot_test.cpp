@@ -3,14 +3,18 @@
 // panic ends with 101 by itself.
 #include "harts_cases.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <string_view>
 
+#include <sluice/drivers/base/platform_bus.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/console.hpp>
+#include <sluice/kernel/entropy.hpp>
 #include <sluice/kernel/timer.hpp>
 #include <sluice/kernel/work.hpp>
 
@@ -141,6 +145,25 @@ int out_of_memory() {
   }
 }
 
+// Of the firmware's seed start-up has left nothing but its place.
+int seed_is_wiped() {
+  for (const dev::Device& device : dev::find_bus(dev::PlatformDriver::kBusName)->devices()) {
+    if (device.node) {
+      const auto seed = device.node.tree()->find("/chosen").property("rng-seed");
+      return seed && entropy::bytes_added() == seed->value.size() &&
+                     std::ranges::count(seed->value, std::byte{0}) == std::ssize(seed->value)
+                 ? 0
+                 : 1;
+    }
+  }
+  return 1;
+}
+
+int count_entropy() {
+  print("{} bytes\n", entropy::bytes_added());
+  return 0;
+}
+
 int interrupted_record() {
   console::write(console::Stream::Output, "before\n");
   panic("on purpose");
@@ -163,6 +186,8 @@ constexpr Case kCases[] = {
     {"registers", registers_survive_interrupt},
     {"heap", exhaust_heap},
     {"new", out_of_memory},
+    {"seed", seed_is_wiped},
+    {"entropy", count_entropy},
     {"record", interrupted_record},
     {"harts", every_hart_runs},
     {"harts-timers", every_hart_has_a_timer},

@@ -1,5 +1,5 @@
 // What kind of device stands behind the transport: its id, features, configuration fields and what
-// it does with a buffer. Implemented by BlockDevice; used by MmioDevice.
+// it does with a buffer. Implemented by BlockDevice and EntropyDevice; used by MmioDevice.
 // Reference: virtio 1.2, 2.5 (configuration space) and the device's part of 5.
 #pragma once
 

@@ -366,4 +366,11 @@ inline constexpr Rule blk_legacy_framing{"blk.legacy_framing", "5.2.6.4",
                                          "Legacy without ANY_LAYOUT: the header is one descriptor, "
                                          "the status byte another, at the end."};
 
+// --- The entropy device -------------------------------------------------------------------------
+inline constexpr Rule rng_readable{"rng.readable", "5.4.6.1",
+                                   "No buffer has a part that the device is to read."};
+inline constexpr Rule rng_no_room{
+    "rng.no_room", "5.4.6.2",
+    "A buffer has room for one byte at least, because the device must put one there."};
+
 }  // namespace referee::rule

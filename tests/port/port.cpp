@@ -39,7 +39,7 @@ Hart& this_hart() {
   return World::current().this_hart();
 }
 u64 ticks() {
-  return World::current().now_ticks;
+  return World::current().ticks();
 }
 void set_timer(u64 ticks) {
   World::current().mine().timer_ticks = ticks;

@@ -1,5 +1,5 @@
 // The host's port: a test process as a machine of some harts, which run one after the other in one
-// thread, with a manual clock and a DMA arena.
+// thread, with a manual clock and a DMA arena, or the clock and the memory of a device elsewhere.
 // See kernel/port/README.md for what each name promises; tests control it through world.hpp.
 #pragma once
 
@@ -20,22 +20,21 @@ void store_release(std::atomic<T>& to, T value) {
 
 inline constexpr bool kDmaUnmaps = true;
 
-// The host's compiler must not move accesses across these; a device model in the same thread needs
-// no more.
+// A device model in the same thread would be content with less; one in another process is not.
 inline void fence_rw_o() {
-  asm volatile("" ::: "memory");
+  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 inline void fence_i_rw() {
-  asm volatile("" ::: "memory");
+  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 inline void fence_rw_w() {
-  asm volatile("" ::: "memory");
+  std::atomic_thread_fence(std::memory_order_release);
 }
 inline void fence_r_rw() {
-  asm volatile("" ::: "memory");
+  std::atomic_thread_fence(std::memory_order_acquire);
 }
 inline void fence_rw_rw() {
-  asm volatile("" ::: "memory");
+  std::atomic_thread_fence(std::memory_order_seq_cst);
 }
 
 bool irq_save();

@@ -71,7 +71,7 @@ class World::As {
   u32 before_;
 };
 
-World::World(u32 harts) : hart_count_(harts) {
+World::World(u32 harts, const SharedMemory& memory) : arena(memory), hart_count_(harts) {
   if (current_world != fallback_world) {
     throw Panic("two worlds at once");
   }
@@ -91,8 +91,14 @@ World::World(u32 harts) : hart_count_(harts) {
 World::~World() noexcept(false) {
   irq::remove_controller(controller);
   current_world = fallback_world;
-  if (arena.live() != 0 && std::uncaught_exceptions() == 0) {
+  if (std::uncaught_exceptions() != 0) {
+    return;
+  }
+  if (arena.live() != 0) {
     throw Panic("DMA memory or mappings left over: " + std::to_string(arena.live()));
+  }
+  if (const std::optional<u64> spoiled = arena.first_spoiled()) {
+    throw Panic("a device wrote where nothing was lent to it: " + std::to_string(*spoiled));
   }
 }
 
@@ -194,6 +200,13 @@ void World::settle() {
   }
 }
 
+u64 World::ticks() {
+  if (outside != nullptr) {
+    now_ticks = outside->now_ticks();
+  }
+  return now_ticks;
+}
+
 void World::wake(const Hart& to) {
   ++wake_ups;
   states_[to.index].woken = true;
@@ -230,6 +243,11 @@ void World::idle() {
   u64 next = kNever;
   for (u32 i = 0; i < hart_count_; ++i) {
     next = std::min(next, states_[i].timer_ticks);
+  }
+  if (outside != nullptr) {
+    outside->wait(next);
+    ticks();
+    return;
   }
   if (next == kNever) {
     throw Panic("idle for ever: no hart and no device has anything to do and no timer is armed");

@@ -1,7 +1,8 @@
 // How a test controls the host's port: the machine that the code under test believes to run on.
 // A test makes one World; the harts, the clock, the registers and the DMA arena are its own and are
-// checked for leaks when it ends. All harts run in the test's thread, one after the other: hart 0
-// is the test itself, the others run in run_as(), and whenever a hart is idle.
+// checked for leaks when it ends; memory and clock may be those of devices in another process. All
+// harts run in the test's thread, one after the other: hart 0 is the test itself, the others run in
+// run_as(), and whenever a hart is idle.
 #pragma once
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -26,11 +28,22 @@ struct Panic : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Memory that a device in another process finds at `bus`.
+struct SharedMemory {
+  std::span<std::byte> bytes;
+  u64 bus = 0x5000'0000;
+};
+
 // Memory that devices may touch, at bus addresses that are never the pointers. Each block and each
 // mapping has guard space around it in bus addresses; a mapping is a bounce buffer, copied in and
-// out, and poisoned when given back.
+// out, and poisoned when given back. Its memory is the heap's, or `shared` alone, where that holds
+// any; then a place is used again, as late as can be.
 class Arena {
  public:
+  explicit Arena(const SharedMemory& shared);
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena();
   Result<port::DmaBlock> allocate(usize bytes, usize alignment, u64 mask);
   void free(const port::DmaBlock& block);
   Result<BusAddr> map(std::byte* data, u32 bytes, port::DmaDirection direction, u64 mask);
@@ -40,20 +53,41 @@ class Arena {
   // block or mapping.
   std::span<std::byte> at(u64 bus, u64 bytes);
 
+  // Where a device has written to shared memory that was not lent to it: the first such bus
+  // address. Once nothing is live any more.
+  std::optional<u64> first_spoiled() const;
+
   usize live() const { return regions_.size(); }
   usize live_mappings() const;
+  // What a device may do with all that was lent to it for a request.
+  void scribble_over_mappings(std::byte with);
   // Memory of each kind that allocate() and map() still give before they fail; default: no limit.
   usize allocations_left = ~usize{0};
 
  private:
   struct Region {
-    std::unique_ptr<std::byte[]> storage;
+    std::byte* data;
     usize bytes;
     bool mapping;
+    std::unique_ptr<std::byte[]> own;  // unless the memory is shared
   };
-  u64 place(usize bytes, usize alignment);
+  Result<u64> place(usize bytes, usize alignment) const;
+  Result<Region*> take(u64 bus, usize bytes, bool mapping, u64 mask);
+  void give_back(std::map<u64, Region>::iterator region);
+
+  const SharedMemory shared_;
   std::map<u64, Region> regions_;  // by bus address
-  u64 next_bus_ = 0x5000'0000;
+  u64 next_bus_ = shared_.bus;
+};
+
+// Devices in another process (tests/qtest): time passes there by itself.
+class Outside {
+ public:
+  virtual ~Outside() = default;
+  virtual u64 now_ticks() = 0;
+  // An idle hart has nothing to do: returns once something came from there, and at `deadline_ticks`
+  // at the latest; throws where nothing ever will.
+  virtual void wait(u64 deadline_ticks) = 0;
 };
 
 // What exit() throws on the host.
@@ -100,8 +134,9 @@ class World {
   std::array<State, kMaxHarts> states_;
 
  public:
-  explicit World(u32 harts = 1);
-  ~World() noexcept(false);  // throws where DMA memory or mappings are left over
+  explicit World(u32 harts = 1, const SharedMemory& memory = {});
+  // Throws where DMA memory or mappings are left over, or a device wrote elsewhere.
+  ~World() noexcept(false);
   World(const World&) = delete;
   World& operator=(const World&) = delete;
   static World& current();
@@ -119,6 +154,8 @@ class World {
   // none did, the clock goes to the next timer; where there is no timer either, the test fails: it
   // would hang.
   std::vector<std::function<bool()>> steps;
+  // Where there is one, it has the clock, and idle harts wait for it.
+  Outside* outside = nullptr;
 
   // Registers at a physical address; map_device gives them to whoever asks for that range.
   void add_registers(PhysAddr base, MmioRegion& region) { registers_[base.value()] = &region; }
@@ -142,6 +179,7 @@ class World {
   State& mine() { return states_[current_]; }
   bool interrupted(u32 index) const;  // is there an interrupt for it?
   bool deliver_to(u32 index);
+  u64 ticks();
   void wake(const Hart& to);
   void relax();
   void idle();

@@ -4,6 +4,7 @@ import sys
 
 import bad_input  # noqa: F401
 import disks  # noqa: F401
+import entropy  # noqa: F401
 import files  # noqa: F401
 import harts  # noqa: F401
 import machine  # noqa: F401

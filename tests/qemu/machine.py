@@ -2,12 +2,16 @@
 
 import os
 
-from harness import case, run
+from harness import case, check, read, run
+
+
+def _image():
+    build = os.path.dirname(os.path.dirname(os.environ["SLUICE_IMAGE"]))
+    return os.path.join(build, "tests", "boot", "boot_test")
 
 
 def _boot(word, *options):
-    build = os.path.dirname(os.path.dirname(os.environ["SLUICE_IMAGE"]))
-    return run(*options, "--", word, env={"SLUICE_IMAGE": os.path.join(build, "tests", "boot", "boot_test")}, timeout="30")
+    return run(*options, "--", word, env={"SLUICE_IMAGE": _image()}, timeout="30")
 
 
 PANICS = {
@@ -51,3 +55,15 @@ def _registers():
 @case("all memory can be taken, given back and taken again")
 def _heap():
     _boot("heap").expect(0)
+
+
+@case("the firmware's seed is used, and wiped from the tree")
+def _seed():
+    _boot("seed").expect(0)
+
+
+@case("an image with a virtio device that is no disk has nothing of disks in it")
+def _no_disks():
+    _boot("entropy", "--qemu", "-device virtio-rng-device").expect(0, out="64 bytes\n")
+    names = b"_ZN6sluice3blk"
+    check(names in read(os.environ["SLUICE_IMAGE"]) and names not in read(_image()), "it has functions of the request layer")

@@ -6,12 +6,14 @@
 
 #include <array>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/console.hpp>
+#include <sluice/kernel/entropy.hpp>
 #include <sluice/kernel/heap.hpp>
 #include <sluice/kernel/irq.hpp>
 #include <sluice/kernel/log.hpp>
@@ -332,4 +334,23 @@ TEST_CASE("harts take memory from one heap and give each other's back") {
   }
   CHECK(heap.allocated_bytes() == 0);
   port::free_pages(memory, kPages);
+}
+
+TEST_CASE("all harts draw from one pool of entropy, and no seed is drawn twice") {
+  const Harts harts(kHarts);
+  constexpr u32 kDraws = 500;
+  std::array<std::vector<u64>, kHarts> seeds;
+  const u64 before = entropy::bytes_added();
+  Harts::on_each([&](u32 index) {
+    for (u32 i = 0; i < kDraws; ++i) {
+      seeds[index].push_back(entropy::seed64());
+      entropy::add(std::as_bytes(std::span(&i, 1)));
+    }
+  });
+  std::set<u64> all;
+  for (const std::vector<u64>& own : seeds) {
+    all.insert(own.begin(), own.end());
+  }
+  CHECK(all.size() == kHarts * kDraws);
+  CHECK(entropy::bytes_added() - before == kHarts * kDraws * sizeof(u32));
 }

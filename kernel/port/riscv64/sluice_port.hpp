@@ -41,7 +41,8 @@ inline void fence_rw_rw() {
   asm volatile("fence rw, rw" ::: "memory");
 }
 
-inline constexpr u64 kSstatusSie = u64{1} << 1;  // supervisor interrupts enabled
+inline constexpr u64 kSstatusSie = u64{1} << 1;   // supervisor interrupts enabled
+inline constexpr u64 kSipExternal = u64{1} << 9;  // an interrupt controller's is pending
 
 inline bool irq_save() {
   u64 before;
@@ -70,9 +71,17 @@ inline u64 ticks() {
   return value;
 }
 
-// A pending interrupt ends wfi even while interrupts are off, so that nothing is slept over.
+// A pending interrupt ends wfi even while interrupts are off, so that nothing is slept over. A
+// device's is served right here: a trap would save registers that nobody needs.
 inline void idle() {
-  asm volatile("wfi" ::: "memory");
+  u64 pending;
+  asm volatile(
+      "wfi\n\t"
+      "csrr %0, sip"
+      : "=r"(pending)::"memory");
+  if ((pending & kSipExternal) != 0) [[likely]] {
+    serve_external_interrupt();
+  }
 }
 
 // Memory is identity-mapped and devices are coherent: a mapping is the address itself, if the

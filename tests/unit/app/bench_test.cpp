@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "../base/log_lines.hpp"
 #include "../fat/image_builder.hpp"
 #include "test_machine.hpp"
 
@@ -50,6 +51,27 @@ TEST_CASE("without a bound a random job touches every block once") {
   CHECK(machine.run("bench --filename=vda --rw=randwrite --bs=4k --iodepth=8") == 0);
   CHECK(disk.writes == 256);
   CHECK(std::set<u64>(disk.sectors.begin(), disk.sectors.end()).size() == 256);
+}
+
+TEST_CASE("a random job repeats unless it is told not to, and then the log has its seed") {
+  Machine machine;
+  MemoryDisk& disk = machine.add_disk("vda", pattern(1 << 20));
+  const auto order = [&](const std::string& more) {
+    disk.sectors.clear();
+    CHECK(machine.run("bench --filename=vda --rw=randread --bs=4k " + more) == 0);
+    return disk.sectors;
+  };
+  const auto usual = order("");
+  CHECK(order("--randrepeat=1") == usual);
+  CHECK(order("--randrepeat=0 --randseed=1") == usual);
+  const LogLines lines;
+  const auto other = order("--randrepeat=0");
+  CHECK(other != usual);
+  const std::string text = lines.text();
+  const usize at = text.find("randseed=");
+  REQUIRE(at != std::string::npos);
+  CHECK(order("--" + text.substr(at, text.find('\n', at) - at)) == other);
+  CHECK(order("--randrepeat=0") != other);
 }
 
 TEST_CASE("a job that is based on time goes round until it is over") {

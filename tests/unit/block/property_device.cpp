@@ -1,6 +1,8 @@
 // What the device of the property tests does with requests, and what it finds wrong with them.
 #include "property_device.hpp"
 
+#include <sluice/drivers/block/express_lane.hpp>
+
 namespace sluice::test {
 
 // One call at a time for one queue.
@@ -58,20 +60,21 @@ blk::QueueResult PropertyDevice::queue_rq(blk::HwQueue& queue, Request& request,
   return result;
 }
 
-usize PropertyDevice::queue_rqs(blk::HwQueue& queue, std::span<Request* const> requests) {
+void PropertyDevice::queue_rqs(blk::HwQueue& queue, blk::FreshBios& bios) {
   const Calling calling(*this, queue);
-  usize taken = 0;
-  for (Request* const request : requests) {
-    if (!request->plain()) {
+  blk::ExpressLane lane(bios);
+  blk::PlainRequest plain;
+  while (lane.next(plain)) {
+    if (plain.request->segment_count() != 1 || plain.request->polled() != lane.polled()) {
       complain("queue_rqs was given a request that is not plain");
     }
-    if (fail_next > 0 || ends_ != Ends::Later || take(queue, *request) != blk::QueueResult::Ok) {
+    if (fail_next > 0 || ends_ != Ends::Later ||
+        take(queue, *plain.request) != blk::QueueResult::Ok) {
+      blk::ExpressLane::hold_back(*plain.request);
       break;
     }
-    ++taken;
   }
   tell(queue);
-  return taken;
 }
 
 unsigned PropertyDevice::poll(blk::HwQueue& queue) {

@@ -126,7 +126,7 @@ class PropertyDevice final : public blk::QueueOps {
   bool has_queue_rqs() const override { return express_; }
 
   blk::QueueResult queue_rq(blk::HwQueue& queue, Request& request, bool last) override;
-  usize queue_rqs(blk::HwQueue& queue, std::span<Request* const> requests) override;
+  void queue_rqs(blk::HwQueue& queue, blk::FreshBios& bios) override;
   void commit_rqs(blk::HwQueue& queue) override { tell(queue); }
 
   unsigned poll(blk::HwQueue& queue) override;

@@ -65,6 +65,15 @@ TEST_CASE("each word sets its option") {
   CHECK(lines.text().empty());
 }
 
+TEST_CASE("a random seed is another one each time, and told so that it can be given") {
+  const World world;
+  const LogLines lines;
+  const u64 seed = options_of("ram0.seed=random").faults.seed;
+  CHECK(lines.has("ram0: seed=" + std::to_string(seed)));
+  CHECK(options_of("ram0.seed=random").faults.seed != seed);
+  CHECK(options_of("ram0.seed=" + std::to_string(seed)).faults.seed == seed);
+}
+
 TEST_CASE("latency and bandwidth want the timer, and a mode that is named has the last word") {
   const World world;
   CHECK(options_of("ram0.mode=timer").mode == Mode::Timer);
@@ -175,7 +184,7 @@ TEST_CASE("a wrong value is logged with what it could be and the default stays")
   refuses("ram0.jitter", "x", "20us");
   refuses("ram0.bandwidth", "0", "100M");
   refuses("ram0.timeout", "soon", "500ms");
-  refuses("ram0.seed", "x", "a number");
+  refuses("ram0.seed", "x", "a number or random");
   CHECK(options_of("ram0.queues=0").shape.hw_queues == 4);
   CHECK(options_of("ram0.discard=2").limits.max_discard_bytes == ~u64{0});
   CHECK(options_of("ram0.nomerges=yes").shape.merge);

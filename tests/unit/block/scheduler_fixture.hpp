@@ -25,7 +25,7 @@ struct TestAccess {
   static const SectorTreeLinks& links(const Bio& bio) { return bio.tree_; }
   // One that `bio` was made into.
   static void describe(Request& request, Bio& bio, HwQueue& queue, u32 tag, u64 started_ticks) {
-    request.op_ = bio.op;
+    request.set_op_and_flags(bio.op, bio.flags);
     request.first_bio_ = &bio;
     request.submitted_ticks_ = bio.submitted_ticks_;
     request.hw_queue_ = &queue;

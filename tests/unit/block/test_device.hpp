@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <sluice/drivers/block/disk.hpp>
+#include <sluice/drivers/block/express_lane.hpp>
 #include <sluice/drivers/block/tag_set.hpp>
 
 #include "tests/catch.hpp"
@@ -55,7 +56,7 @@ class TestDevice final : public blk::QueueOps {
   std::vector<Seen> seen;        // all that was taken, in order
   unsigned commits = 0;
   bool takes_batches = false;  // has queue_rqs(); fixed before there is a tag set
-  std::vector<usize> batches;  // how many it was offered there
+  std::vector<usize> batches;  // how many it took there
   unsigned offers = 0;         // calls of queue_rq
 
   u32 room = ~u32{0};      // how many it takes at a time
@@ -112,18 +113,22 @@ class TestDevice final : public blk::QueueOps {
   }
 
   bool has_queue_rqs() const override { return takes_batches; }
-  usize queue_rqs(blk::HwQueue& queue, std::span<Request* const> requests) override {
-    batches.push_back(requests.size());
+  void queue_rqs(blk::HwQueue& queue, blk::FreshBios& bios) override {
+    blk::ExpressLane lane(bios);
+    blk::PlainRequest plain;
     usize taken = 0;
-    for (Request* const request : requests) {
-      REQUIRE(request->plain());
-      if (queue_rq(queue, *request, false) != blk::QueueResult::Ok) {
+    while (lane.next(plain)) {
+      check_plain(plain, lane);
+      if (queue_rq(queue, *plain.request, false) != blk::QueueResult::Ok) {
+        blk::ExpressLane::hold_back(*plain.request);
         break;
       }
       ++taken;
     }
     untold.clear();
-    return taken;
+    if (taken > 0) {
+      batches.push_back(taken);
+    }
   }
 
   void commit_rqs(blk::HwQueue&) override {
@@ -200,6 +205,18 @@ class TestDevice final : public blk::QueueOps {
     REQUIRE(command.marker == 0xc0de);
     REQUIRE_FALSE(command.started);
     command.started = true;
+  }
+
+  // What the lane says of a request is what the request says.
+  static void check_plain(const blk::PlainRequest& plain, const blk::ExpressLane& lane) {
+    const Request& request = *plain.request;
+    REQUIRE(request.segment_count() == 1);
+    REQUIRE(request.op() == plain.op);
+    REQUIRE(request.polled() == lane.polled());
+    REQUIRE(request.tag() == plain.tag);
+    REQUIRE(request.sector().value() == plain.sector);
+    REQUIRE(request.only_segment().data == plain.data);
+    REQUIRE(request.bytes() == plain.bytes);
   }
 
   void finish(Request& request, Status status) {

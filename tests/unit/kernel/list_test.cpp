@@ -111,6 +111,36 @@ TEST_CASE("list: splicing moves all, in order, also from and to empty lists") {
   }
 }
 
+TEST_CASE("list: draining takes elements from the front and leaves the rest in order") {
+  for (int taken = 0; taken <= 3; ++taken) {
+    Item one(1);
+    Item two(2);
+    Item three(3);
+    Items list;
+    for (Item* item : {&one, &two, &three}) {
+      list.push_back(*item);
+    }
+    {
+      Items::Drain drain(list);
+      for (int i = 1; i <= taken; ++i) {
+        REQUIRE_FALSE(drain.empty());
+        Item& first = drain.front();
+        CHECK(first.value == i);
+        CHECK(drain.has_second() == (i < 3));
+        if (i < 3) {
+          CHECK(drain.second().value == i + 1);
+        }
+        drain.pop();
+        CHECK_FALSE(in_list(first));
+      }
+      CHECK(drain.empty() == (taken == 3));
+    }
+    CHECK(text(list) == std::string("1 2 3 ").substr(2 * static_cast<unsigned>(taken)));
+    while (list.pop_front() != nullptr) {
+    }
+  }
+}
+
 TEST_CASE("list: unlinking twice does nothing") {
   Items list;
   Item one(1), two(2);

@@ -1,4 +1,5 @@
-// The mistakes that the tiny driver can make, one at a time. Each has a test in mistakes_…test.cpp.
+// The mistakes that the tiny driver can make, one at a time. Each has a test in
+// …mistakes_…test.cpp.
 #pragma once
 
 namespace tiny {
@@ -143,6 +144,11 @@ enum class Mistake {
   WritebackTwo,
   WritebackReadEarly,
   SplitHeaderOnLegacy,
+  // The entropy device
+  ReadsCapacity,
+  EntropyReadable,
+  EntropyBehindHeader,
+  EntropyOfNothing,
 };
 
 }  // namespace tiny

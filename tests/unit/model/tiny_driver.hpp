@@ -1,7 +1,7 @@
-// A small virtio-blk driver, registers and rings by hand, that makes at most one deliberate
-// mistake. It shares no numbers with the referee. Used by the referee's tests: with a mistake the
-// referee must name the rule, without it nothing.
-// Reference: virtio 1.2, 3.1.1, 4.2.3, 2.7, 2.8, 5.2.6.
+// A small virtio-blk driver (and virtio-rng, which is less), registers and rings by hand, that
+// makes at most one deliberate mistake. It shares no numbers with the referee. Used by the
+// referee's tests: with a mistake the referee must name the rule, without it nothing.
+// Reference: virtio 1.2, 3.1.1, 4.2.3, 2.7, 2.8, 5.2.6, 5.4.6.
 #pragma once
 
 #include <deque>
@@ -30,6 +30,7 @@ struct Options {
   bool packed = false;  // accepted where offered
   bool in_order = false;
   bool notification_data = false;
+  bool entropy = false;  // drives an entropy device
 };
 
 struct Request {
@@ -84,6 +85,8 @@ class Driver {
   // DISCARD (11), WRITE_ZEROES (13) or SECURE_ERASE (14).
   bool work_on_ranges(std::uint32_t type, std::vector<Range> ranges);
   void set_writeback(std::uint8_t mode);
+  // Of an entropy device.
+  std::optional<Bytes> random(std::uint32_t bytes);
 
   // What a trap would do.
   void handle_interrupt();

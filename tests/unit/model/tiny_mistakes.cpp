@@ -85,6 +85,15 @@ void Driver::spoil_request(Request& request, std::vector<Piece>& parts) {
       parts.front().bytes = 8;
       parts.insert(parts.begin() + 1, {parts.front().bus + 8, 8, 0});
       break;
+    case Mistake::EntropyReadable:
+      parts.front().flags = 0;
+      break;
+    case Mistake::EntropyBehindHeader:  // made from a disk's driver
+      parts.insert(parts.begin(), {request.block.bus.value(), 16, 0});
+      break;
+    case Mistake::EntropyOfNothing:
+      parts.front().bytes = 0;
+      break;
     case Mistake::IndirectTooLong:
       if (read) {  // 40 pieces for a queue of 8
         const Piece whole = parts[1];

@@ -59,6 +59,9 @@ std::optional<std::size_t> Driver::submit(std::uint32_t type, std::uint64_t sect
 std::vector<Driver::Piece> Driver::pieces(const Request& request) const {
   const std::uint64_t bus = request.block.bus.value();
   const std::uint16_t direction = request.to_device ? std::uint16_t{0} : kWrite;
+  if (options_.entropy) {
+    return {{bus + kHeader, request.data_bytes, kWrite}};
+  }
   std::vector<Piece> parts{{bus, kHeader, 0}};
   std::uint32_t most = options_.segment_bytes == 0 ? request.data_bytes : options_.segment_bytes;
   if (makes(Mistake::TooManySegments)) {

@@ -1,5 +1,5 @@
 // The tiny driver's requests from the caller's side: waiting, and a call for each command.
-// Reference: virtio 1.2, 5.2.5, 5.2.6.
+// Reference: virtio 1.2, 5.2.5, 5.2.6, 5.4.6.
 #include "tiny_driver.hpp"
 #include "tiny_wire.hpp"
 
@@ -67,6 +67,16 @@ bool Driver::flush() {
     forget(*request);
   }
   return flushed;
+}
+
+std::optional<Bytes> Driver::random(std::uint32_t bytes) {
+  const auto request = submit(0, 0, {}, bytes);
+  if (!request || !wait(*request)) {
+    return std::nullopt;
+  }
+  Bytes random = data(*request);
+  forget(*request);
+  return random;
 }
 
 std::optional<std::string> Driver::id() {

@@ -24,7 +24,7 @@ bool Driver::start() {
     }
     return false;
   }
-  capacity_ = read_capacity();
+  capacity_ = options_.entropy && !makes(Mistake::ReadsCapacity) ? 0 : read_capacity();
   if (accepted(kBlkSizeF) && get(kBlkSize) % 512 != 0) {
     return false;
   }
@@ -48,7 +48,7 @@ bool Driver::discover() {
   if (version != 1 && version != 2 && !makes(Mistake::IgnoresVersion)) {
     return false;
   }
-  if (!makes(Mistake::NoDeviceId) && get(kDeviceId) != 2) {
+  if (!makes(Mistake::NoDeviceId) && get(kDeviceId) != (options_.entropy ? 4 : 2)) {
     return false;
   }
   if (makes(Mistake::WritesReadOnly)) {

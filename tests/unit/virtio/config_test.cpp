@@ -174,7 +174,7 @@ TEST_CASE("A configuration change is acknowledged and told") {
   machine.device().config_changed();
   machine.world.settle();
   CHECK(!machine.device().interrupt_pending());
-  CHECK(machine.log.count("the device has 2048 sectors now") == 1);
+  CHECK(machine.log.count("vda: 2048 sectors now, 1024 before") == 1);
   Io io(blk::Op::Read, 0, 512);
   CHECK(machine.run(io) == blk::Status::Ok);
 }

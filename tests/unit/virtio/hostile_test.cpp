@@ -143,35 +143,6 @@ TEST_CASE("A legacy device may get the used length wrong") {
   CHECK(!machine.log.has("broken"));
 }
 
-TEST_CASE("DEVICE_NEEDS_RESET ends all I/O with an error") {
-  const Variant variant = any_variant();
-  INFO(name_of(variant));
-  Ios ios;
-  Machine machine({.sectors = 8192}, variant.setup(8));
-  machine.plug();
-  machine.device().knobs.hold = true;
-  for (u64 i = 0; i < 30; ++i) {
-    ios.push_back(std::make_unique<Io>(blk::Op::Read, i * 64, 4096));
-  }
-  machine.submit(ios);
-  machine.world.settle();
-  machine.device().break_down();
-  machine.wait(ios);
-  for (const auto& io : ios) {
-    CHECK(io->bio.status == blk::Status::IoError);
-  }
-  CHECK(machine.log.has("DEVICE_NEEDS_RESET"));
-  Io later(blk::Op::Write, 0, 512);
-  CHECK(machine.run(later) == blk::Status::IoError);
-  CHECK(machine.world.arena.live_mappings() == 0);
-  // It can be bound again.
-  machine.device().knobs.hold = false;
-  REQUIRE(machine.bus.unbind(*machine.virtio_device()).has_value());
-  REQUIRE(machine.bus.bind(*machine.virtio_device()).has_value());
-  Io again(blk::Op::Read, 0, 512);
-  CHECK(machine.run(again) == blk::Status::Ok);
-}
-
 TEST_CASE("A device that breaks down while its name is asked for answers with an error") {
   Machine machine({.sectors = 8192});
   machine.plug();

@@ -20,8 +20,8 @@ TEST_CASE("Only features that are used are acknowledged") {
   machine.plug();
   REQUIRE(machine.vda() != nullptr);
   const u64 used = referee::kBlkSizeMax | referee::kBlkSegMax | referee::kBlkBlockSize |
-                   referee::kBlkFlush | referee::kBlkConfigWce | referee::kBlkMultiQueue |
-                   referee::kFeatureIndirect | referee::kFeatureEventIdx;
+                   referee::kBlkFlush | referee::kBlkTopology | referee::kBlkConfigWce |
+                   referee::kBlkMultiQueue | referee::kFeatureIndirect | referee::kFeatureEventIdx;
   const u64 of_version = version == 1 ? referee::kFeatureAnyLayout : referee::kFeatureVersion1;
   CHECK(machine.device().accepted() == (used | of_version));
   CHECK(machine.virtio_device()->features() == (used | of_version));

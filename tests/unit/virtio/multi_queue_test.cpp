@@ -195,13 +195,14 @@ TEST_CASE("What comes back while the device is taken out of service ends once") 
   CHECK(machine.world.arena.live_mappings() == 0);
 }
 
-TEST_CASE("A device that breaks the rules on one queue ends what is on the others") {
+TEST_CASE("A device that refuses to be set up again ends what is on all its queues") {
   HartIos ios;
   Machine machine({.sectors = 8192, .queues = 2}, {}, {}, 2);
   machine.plug();
   machine.device().knobs.hold = true;
   ios = submit_by_all(machine, 2, 2);
   machine.world.settle();
+  machine.device().knobs.refuse_features = true;
   machine.device().break_down();
   machine.world.settle();
   for (const auto& io : ios) {

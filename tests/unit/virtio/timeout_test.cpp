@@ -1,4 +1,4 @@
-// A device that does not answer in time, and an interrupt that is lost.
+// An interrupt that is lost, and requests that are late (bug classes V3, V14, V16).
 #include <sluice/kernel/work.hpp>
 
 #include "machine.hpp"
@@ -16,51 +16,6 @@ void pass(Machine& machine, u64 ns) {
 }
 
 }  // namespace
-
-TEST_CASE("A device that keeps a request for 30 s is reset, and its bios end as timed out") {
-  const Variant variant = any_variant();
-  INFO(name_of(variant));
-  Ios ios;
-  Machine machine({.sectors = 8192}, variant.setup());
-  machine.plug();
-  machine.device().knobs.hold = true;
-  for (u64 i = 0; i < 3; ++i) {
-    ios.push_back(std::make_unique<Io>(blk::Op::Read, i * 16, 4096));
-  }
-  machine.submit(ios);
-  const u64 resets = machine.device().counters().resets;
-  pass(machine, kTimeoutNs - 1);
-  CHECK(ios[0]->ends == 0);
-  CHECK(machine.device().counters().resets == resets);
-  pass(machine, 1);
-  for (const auto& io : ios) {
-    CHECK(io->done());
-    CHECK(io->bio.status == blk::Status::TimedOut);
-  }
-  CHECK(machine.device().counters().resets == resets + 1);
-  CHECK_FALSE(machine.virtio_device()->live());
-  CHECK(machine.world.arena.live_mappings() == 0);
-  CHECK(machine.log.has("read of sector 0 (queue 0, tag 0) has taken 30000 ms"));
-  CHECK(machine.log.has("the device does not answer"));
-
-  Io after(blk::Op::Read, 0, 512);
-  CHECK(machine.run(after) == blk::Status::IoError);
-}
-
-TEST_CASE("A device that is reset too slowly keeps the memory, and the bios end all the same") {
-  Io io(blk::Op::Read, 0, 4096);
-  auto* const machine = new Machine({.sectors = 1024});
-  machine->plug();
-  machine->device().knobs.hold = true;
-  machine->submit(io);
-  machine->world.settle();
-  machine->device().knobs.reset_reads = ~std::uint32_t{0};
-  pass(*machine, kTimeoutNs);
-  CHECK(io.done());
-  CHECK(io.bio.status == blk::Status::TimedOut);
-  CHECK(machine->world.arena.live_mappings() == 1);  // the device may still write there
-  CHECK_THROWS_WITH(delete machine, Catch::Matchers::ContainsSubstring("left over"));
-}
 
 TEST_CASE("A lost interrupt costs 30 s and nothing else") {
   const Variant variant = any_variant();
@@ -127,9 +82,12 @@ TEST_CASE("A queue whose hart sleeps is looked after, too") {
   machine.plug();
   machine.device().knobs.hold = true;
   machine.submit_as(3, io);
-  pass(machine, kTimeoutNs);
-  CHECK(io.done());
-  CHECK(io.bio.status == blk::Status::TimedOut);
+  pass(machine, kTimeoutNs - 1);
+  machine.device().knobs.hold = false;
+  CHECK(io.ends == 0);
+  pass(machine, 1);
+  machine.world.settle();
+  CHECK(io.ok());
   CHECK(machine.log.has("(queue 3, tag 0)"));
 }
 

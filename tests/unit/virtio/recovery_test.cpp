@@ -1,0 +1,386 @@
+// Devices that do not answer, or give up: reset, set up again, and given once more what they had
+// (bug class V11: memory that the device may still write to is nobody else's until the reset is
+// complete).
+#include "machine.hpp"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+constexpr u64 kTimeoutNs = blk::Disk::kDefaultTimeoutNs;
+constexpr u64 kLookNs = 10'000'000;  // between two looks at a reset that goes on
+
+void pass(Machine& machine, u64 ns) {
+  machine.world.advance_ns(ns);
+  machine.world.settle();
+}
+
+// Reads and writes side by side; the writes carry what an untouched disk does not have there.
+Ios mixed(u64 count) {
+  Ios ios;
+  for (u64 i = 0; i < count; ++i) {
+    ios.push_back(
+        std::make_unique<Io>(i % 2 == 0 ? blk::Op::Read : blk::Op::Write, i * 64, 4096, 1 + i % 3));
+    if (i % 2 != 0) {
+      std::ranges::fill(ios.back()->data, static_cast<std::byte>(0x40 + i));
+    }
+  }
+  return ios;
+}
+
+void check_mixed(Machine& machine, const Ios& ios) {
+  for (const auto& io : ios) {
+    INFO("sector " << io->bio.sector.value() << ": " << blk::to_string(io->bio.status) << ", ends "
+                   << io->ends);
+    REQUIRE(io->ok());
+    if (io->bio.op == blk::Op::Read) {
+      CHECK(io->holds_pattern());
+      continue;
+    }
+    for (u64 sector = 0; sector < 8; ++sector) {
+      const auto on_disk = machine.disk.disk.read(io->bio.sector.value() + sector);
+      CHECK(std::equal(on_disk.begin(), on_disk.end(),
+                       io->data.begin() + static_cast<std::ptrdiff_t>(512 * sector)));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("A device that keeps requests for 30 s is reset, and each of them is carried out once") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios ios = mixed(40);  // more than there are tags
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(ios);
+  machine.world.settle();
+  const u64 resets = machine.device().counters().resets;
+  pass(machine, kTimeoutNs - 1);
+  CHECK(machine.device().counters().resets == resets);
+  CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
+  machine.device().knobs.hold = false;
+  pass(machine, 1);
+  machine.wait(ios);
+  check_mixed(machine, ios);
+  CHECK(machine.device().counters().resets == resets + 1);
+  CHECK(machine.virtio_device()->live());
+  CHECK(machine.log.has("read of sector 0 (queue 0, tag 0) has taken 30000 ms"));
+  CHECK(machine.log.has("the device does not answer; it is reset"));
+  CHECK(machine.log.has("in service again"));
+}
+
+TEST_CASE("A device that never answers is given up after two resets in vain") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios ios = mixed(5);
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup());
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(ios);
+  const u64 resets = machine.device().counters().resets;
+  for (u32 round = 1; round <= 2; ++round) {
+    pass(machine, kTimeoutNs);
+    CHECK(machine.device().counters().resets == resets + round);
+    CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
+  }
+  pass(machine, kTimeoutNs);
+  for (const auto& io : ios) {
+    CHECK(io->done());
+    CHECK(io->bio.status == blk::Status::TimedOut);
+  }
+  CHECK_FALSE(machine.virtio_device()->live());
+  CHECK(machine.world.arena.live_mappings() == 0);
+  CHECK(machine.log.count("vda: out of service") == 1);
+  Io after(blk::Op::Read, 0, 512);
+  CHECK(machine.run(after) == blk::Status::IoError);
+}
+
+TEST_CASE("A device that answers now and then is reset as often as it takes") {
+  Machine machine({.sectors = 8192});
+  machine.plug();
+  for (u32 round = 0; round < 5; ++round) {
+    Io io(blk::Op::Read, 64 * round, 4096);
+    machine.device().knobs.hold = true;
+    machine.submit(io);
+    pass(machine, kTimeoutNs - 1);
+    machine.device().knobs.hold = false;
+    pass(machine, 1);
+    machine.world.settle();
+    CHECK(io.ok());
+    CHECK(io.holds_pattern());
+  }
+  CHECK(machine.log.count("in service again") == 5);
+}
+
+TEST_CASE("What a device writes late, while its reset goes on, reaches nobody") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios ios = mixed(6);
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup());
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(ios);
+  machine.world.settle();
+  machine.device().knobs.reset_reads = 20;
+  // While it is being reset, the device scribbles over all that it was lent.
+  u32 scribbles = 0;
+  machine.device().before_access = [&](std::uint64_t, bool) {
+    if (machine.device().counters().resets > 1 && scribbles < 10) {
+      ++scribbles;
+      machine.world.arena.scribble_over_mappings(std::byte{0xee});
+    }
+  };
+  pass(machine, kTimeoutNs - 1);
+  machine.device().knobs.hold = false;
+  pass(machine, 1);
+  machine.wait(ios);
+  CHECK(scribbles == 10);
+  check_mixed(machine, ios);
+}
+
+TEST_CASE(
+    "A device that takes its time over a reset is waited for, and keeps its memory meanwhile") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios ios = mixed(6);
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup());
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(ios);
+  machine.world.settle();
+  const usize lent = machine.world.arena.live_mappings();
+  machine.device().knobs.reset_reads = 20;
+  pass(machine, kTimeoutNs);
+  CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
+  CHECK(machine.world.arena.live_mappings() == lent);
+  machine.device().knobs.hold = false;
+  for (u32 look = 0; look < 20; ++look) {
+    pass(machine, kLookNs);
+  }
+  machine.wait(ios);
+  check_mixed(machine, ios);
+}
+
+TEST_CASE("A device whose reset never ends is given up, and its bios end all the same") {
+  Io io(blk::Op::Read, 0, 4096);
+  auto* const machine = new Machine({.sectors = 1024});
+  machine->plug();
+  machine->device().knobs.hold = true;
+  machine->submit(io);
+  machine->world.settle();
+  machine->device().knobs.reset_reads = ~std::uint32_t{0};
+  pass(*machine, kTimeoutNs);
+  for (u32 look = 1; look < 300; ++look) {
+    CHECK_FALSE(io.done());
+    pass(*machine, kLookNs);
+  }
+  CHECK(machine->log.has("its reset does not end"));
+  CHECK(io.done());
+  CHECK(io.bio.status == blk::Status::TimedOut);
+  CHECK(machine->world.arena.live_mappings() == 1);  // the device may still write there
+  CHECK_THROWS_WITH(delete machine, Catch::Matchers::ContainsSubstring("left over"));
+}
+
+TEST_CASE("A device that gives up (DEVICE_NEEDS_RESET) is reset, and nothing is lost") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios ios = mixed(40);
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(ios);
+  machine.world.settle();
+  machine.device().release(3);
+  machine.device().step();
+  machine.device().break_down();
+  machine.device().knobs.hold = false;
+  machine.wait(ios);
+  check_mixed(machine, ios);
+  CHECK(machine.log.has("DEVICE_NEEDS_RESET"));
+  CHECK(machine.log.count("in service again") == 1);
+}
+
+TEST_CASE("After a reset the device is asked anew what it is") {
+  Machine machine({.sectors = 8192, .seg_max = 8});
+  machine.plug();
+  machine.device().knobs.hold = true;
+  Io io(blk::Op::Read, 0, 4096);
+  machine.submit(io);
+  machine.world.settle();
+  SECTION("a capacity that changed is taken over") {
+    machine.disk.set_capacity(4096);
+    machine.device().break_down();
+    machine.device().knobs.hold = false;
+    machine.world.settle();
+    CHECK(io.ok());
+    CHECK(machine.vda()->sectors() == 4096);
+  }
+  SECTION("features that it refuses now take it out of service") {
+    machine.device().knobs.refuse_features = true;
+    machine.device().break_down();
+    machine.world.settle();
+    CHECK(io.done());
+    CHECK(io.bio.status == blk::Status::IoError);
+    CHECK(machine.log.count("vda: out of service") == 1);
+  }
+}
+
+TEST_CASE("Every queue of a disk is set up again, whichever hart it belongs to") {
+  Ios ios;
+  Machine machine({.sectors = 8192, .queues = 4}, {}, {}, 4);
+  machine.plug();
+  machine.device().knobs.hold = true;
+  for (u32 i = 0; i < 16; ++i) {
+    ios.push_back(std::make_unique<Io>(blk::Op::Read, 64 * i, 4096));
+    machine.submit_as(i % 4, *ios.back());
+  }
+  machine.world.settle();
+  machine.device().break_down();
+  machine.device().knobs.hold = false;
+  machine.world.settle();
+  CHECK(all_hold_pattern(ios));
+  CHECK(std::ranges::all_of(ios, [](const auto& io) { return io->ends == 1; }));
+}
+
+TEST_CASE("A disk that is unbound while its device is being reset ends its bios once") {
+  const Ios ios = mixed(6);
+  Machine machine({.sectors = 8192, .seg_max = 8});
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(ios);
+  machine.world.settle();
+  machine.device().knobs.reset_reads = 10;
+  pass(machine, kTimeoutNs);
+  CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
+  machine.device().knobs.reset_reads = 0;
+  machine.unplug();
+  for (const auto& io : ios) {
+    CHECK(io->done());
+    CHECK(io->bio.status == blk::Status::Removed);
+  }
+  CHECK(machine.world.arena.live() == 0);
+}
+
+// --- Suspend and resume --------------------------------------------------------------------------
+
+TEST_CASE("A disk is suspended and resumed under load, and loses nothing") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios before = mixed(40);
+  const Ios meanwhile = mixed(20);
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
+  machine.plug();
+  for (u32 round = 0; round < 2; ++round) {
+    for (const auto& io : before) {
+      io->ends = 0;
+    }
+    for (const auto& io : meanwhile) {
+      io->ends = 0;
+    }
+    machine.submit(before);
+    REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+    CHECK(machine.virtio_device()->suspended());
+    CHECK(machine.device().status() == 0);
+    CHECK(machine.world.arena.live_mappings() == 0);
+    machine.submit(meanwhile);
+    machine.world.settle();
+    CHECK(std::ranges::none_of(meanwhile, [](const auto& io) { return io->done(); }));
+    machine.device().raise_spurious();
+    machine.world.settle();
+    REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
+    machine.wait(before);
+    machine.wait(meanwhile);
+    check_mixed(machine, before);
+    check_mixed(machine, meanwhile);
+  }
+}
+
+TEST_CASE("A suspended disk can be unbound, and what waits for it ends") {
+  Io io(blk::Op::Read, 0, 4096);
+  Machine machine({.sectors = 1024});
+  machine.plug();
+  REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+  CHECK(machine.bus.suspend(*machine.virtio_device()).error() == Errc::Invalid);
+  machine.submit(io);
+  REQUIRE(machine.bus.unbind(*machine.virtio_device()).has_value());
+  CHECK(io.done());
+  CHECK(io.bio.status == blk::Status::Removed);
+  REQUIRE(machine.bus.bind(*machine.virtio_device()).has_value());
+  CHECK(machine.bus.resume(*machine.virtio_device()).error() == Errc::Invalid);
+  Io again(blk::Op::Read, 0, 4096);
+  CHECK(machine.run(again) == blk::Status::Ok);
+}
+
+TEST_CASE("A disk that is suspended while its device does not answer waits for the recovery") {
+  const Ios ios = mixed(6);
+  Machine machine({.sectors = 8192, .seg_max = 8});
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(ios);
+  machine.world.settle();
+  machine.world.steps.emplace_back([&, once = false]() mutable {
+    if (!std::exchange(once, true)) {
+      machine.device().break_down();
+      return true;
+    }
+    return false;
+  });
+  REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+  machine.device().knobs.hold = false;
+  CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
+  REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
+  machine.wait(ios);
+  check_mixed(machine, ios);
+}
+
+// --- Changes of the configuration ----------------------------------------------------------------
+
+TEST_CASE("A disk that grows or shrinks under load is seen at once") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios ios = mixed(40);
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
+  machine.plug();
+  machine.submit(ios);
+  machine.disk.set_capacity(16384);
+  machine.device().config_changed();
+  machine.wait(ios);
+  check_mixed(machine, ios);
+  CHECK(machine.vda()->sectors() == 16384);
+  CHECK(machine.log.has("vda: 16384 sectors now, 8192 before"));
+  Io beyond(blk::Op::Read, 16000, 512);
+  CHECK(machine.run(beyond) == blk::Status::Ok);
+  machine.disk.set_capacity(1000);
+  machine.device().config_changed();
+  machine.world.settle();
+  CHECK(machine.vda()->sectors() == 1000);
+  Io again(blk::Op::Read, 16000, 512);
+  CHECK(machine.run(again) == blk::Status::OutOfRange);
+}
+
+TEST_CASE("The cache mode is switched, and kept over a reset") {
+  Machine machine({.sectors = 8192, .flush = true, .config_wce = true});
+  machine.plug();
+  dev::Device& device = *machine.virtio_device();
+  CHECK(machine.vda()->has_write_cache());
+  REQUIRE(virtio::BlockDriver::set_write_cache(device, false).has_value());
+  CHECK_FALSE(machine.vda()->has_write_cache());
+  CHECK_FALSE(machine.disk.writeback());
+  machine.device().break_down();
+  machine.world.settle();
+  CHECK_FALSE(machine.disk.writeback());
+  REQUIRE(virtio::BlockDriver::set_write_cache(device, true).has_value());
+  CHECK(machine.vda()->has_write_cache());
+  CHECK(machine.disk.writeback());
+}
+
+TEST_CASE("A cache mode that the device does not let its driver switch stays") {
+  Machine machine({.sectors = 8192, .flush = true});
+  machine.plug();
+  CHECK(virtio::BlockDriver::set_write_cache(*machine.virtio_device(), false).error() ==
+        Errc::NotSupported);
+  CHECK(machine.vda()->has_write_cache());
+}
