@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 pattern='(^|[^A-Za-z0-9_.}/-])/(work|home|root|Users)/[A-Za-z0-9]'
-if grep -rnIE "$pattern" . --exclude-dir=build --exclude-dir=.git; then
+if grep -rnIE "$pattern" . --exclude-dir=build --exclude-dir=.git --exclude=.git; then
   echo "the lines above name a path of one machine" >&2
   exit 1
 fi

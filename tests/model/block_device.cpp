@@ -1,10 +1,10 @@
-// A disk behind the transport: its configuration and the execution of requests.
-// Reference: virtio 1.2, 5.2.4–5.2.6.
+// A disk behind the transport: the execution of requests.
+// Reference: virtio 1.2, 5.2.6.
 #include "block_device.hpp"
 
 #include <algorithm>
+#include <array>
 
-#include "rules.hpp"
 #include "wire.hpp"
 
 namespace referee {
@@ -12,116 +12,12 @@ namespace {
 
 constexpr std::byte kUnreadData{0xee};  // what a failed read leaves in the buffer
 
-// struct virtio_blk_config, 5.2.4, up to the fields of features that this device can offer or
-// refuse.
-const std::vector<ConfigField> kFields = {
-    {0, 8, 0, false, "capacity"},
-    {8, 4, kBlkSizeMax, false, "size_max"},
-    {12, 4, kBlkSegMax, false, "seg_max"},
-    {16, 2, kBlkGeometry, false, "geometry.cylinders"},
-    {18, 1, kBlkGeometry, false, "geometry.heads"},
-    {19, 1, kBlkGeometry, false, "geometry.sectors"},
-    {20, 4, kBlkBlockSize, false, "blk_size"},
-    {24, 1, kBlkTopology, false, "topology.physical_block_exp"},
-    {25, 1, kBlkTopology, false, "topology.alignment_offset"},
-    {26, 2, kBlkTopology, false, "topology.min_io_size"},
-    {28, 4, kBlkTopology, false, "topology.opt_io_size"},
-    {32, 1, kBlkConfigWce, true, "writeback"},
-    {34, 2, kBlkMultiQueue, false, "num_queues"},
-    {36, 4, kBlkDiscard, false, "max_discard_sectors"},
-    {40, 4, kBlkDiscard, false, "max_discard_seg"},
-    {44, 4, kBlkDiscard, false, "discard_sector_alignment"},
-    {48, 4, kBlkWriteZeroes, false, "max_write_zeroes_sectors"},
-    {52, 4, kBlkWriteZeroes, false, "max_write_zeroes_seg"},
-    {56, 1, kBlkWriteZeroes, false, "write_zeroes_may_unmap"},
-    {60, 4, kBlkSecureErase, false, "max_secure_erase_sectors"},
-    {64, 4, kBlkSecureErase, false, "max_secure_erase_seg"},
-    {68, 4, kBlkSecureErase, false, "secure_erase_sector_alignment"},
-};
-
 }  // namespace
 
-// --- Disk ---------------------------------------------------------------------------------------
-
-Disk::Sector Disk::read(std::uint64_t sector) const {
-  if (const auto found = sectors_.find(sector); found != sectors_.end()) {
-    return found->second;
-  }
-  Sector bytes{};
-  for (std::uint32_t i = 0; fill != nullptr && i < kSectorBytes; ++i) {
-    bytes[i] = fill(sector, i);
-  }
-  return bytes;
+// One that no other chain in flight has, whatever the ring's layout.
+std::pair<std::uint16_t, std::uint32_t> BlockDevice::key(const Chain& chain) {
+  return {chain.queue, chain.head | std::uint32_t{chain.id} << 16};
 }
-
-void Disk::load(std::span<const std::byte> image) {
-  for (std::uint64_t sector = 0; !image.empty(); ++sector) {
-    const auto piece = image.first(std::min<std::size_t>(image.size(), kSectorBytes));
-    Sector bytes{};
-    std::copy(piece.begin(), piece.end(), bytes.begin());
-    write(sector, bytes);
-    image = image.subspan(piece.size());
-  }
-}
-
-// --- Features and configuration -----------------------------------------------------------------
-
-BlockDevice::BlockDevice(BlockOptions options) : options_(std::move(options)) {
-  reset();
-}
-
-std::uint64_t BlockDevice::features() const {
-  const auto offer = [](bool really, std::uint64_t feature) { return really ? feature : 0; };
-  return offer(options_.read_only, kBlkReadOnly) | offer(options_.topology, kBlkTopology) |
-         offer(options_.block_bytes.has_value(), kBlkBlockSize) |
-         offer(options_.seg_max.has_value(), kBlkSegMax) |
-         offer(options_.size_max.has_value(), kBlkSizeMax) |
-         offer(options_.flush || options_.config_wce, kBlkFlush) |  // 5.2.5.2
-         offer(options_.config_wce, kBlkConfigWce) |
-         offer(options_.queues > 1 || options_.num_queues, kBlkMultiQueue);
-}
-
-const std::vector<ConfigField>& BlockDevice::config_fields() const {
-  return kFields;
-}
-
-std::uint64_t BlockDevice::config_value(const ConfigField& field) const {
-  switch (field.offset) {
-    case 0:
-      return options_.sectors;
-    case 8:
-      return options_.size_max.value_or(0);
-    case 12:
-      return options_.seg_max.value_or(0);
-    case 20:
-      return options_.block_bytes.value_or(kSectorBytes);
-    case 26:
-      return 1;
-    case 32:
-      return writeback_ ? 1 : 0;
-    case 34:
-      return options_.num_queues.value_or(options_.queues);
-    default:
-      return 0;
-  }
-}
-
-void BlockDevice::config_written(const ConfigField&, std::uint64_t value) {
-  writeback_ = value != 0;  // the only field that a driver writes
-}
-
-void BlockDevice::config_read(const ConfigField& field, bool features_ok, bool legacy,
-                              Judge& judge) {
-  if (field.feature == kBlkConfigWce && !features_ok && !legacy) {
-    judge.broken(rule::blk_writeback_early);
-  }
-}
-
-void BlockDevice::reset() {
-  writeback_ = options_.writeback && (options_.flush || options_.config_wce);
-}
-
-// --- Executing a request -------------------------------------------------------------------------
 
 std::optional<BlockDevice::Header> BlockDevice::header(const Chain& chain, Memory& memory) {
   std::array<std::byte, kBlkHeaderBytes> bytes;
@@ -152,7 +48,7 @@ bool BlockDevice::refused(std::uint64_t sector, std::uint64_t bytes) const {
   return bad != bad_sectors.end() && *bad < sector + bytes / kSectorBytes;
 }
 
-std::uint32_t BlockDevice::execute(const Chain& chain, const Negotiated&, Memory& memory) {
+std::uint32_t BlockDevice::execute(const Chain& chain, const Negotiated& driver, Memory& memory) {
   const std::uint64_t writable = chain.writable_bytes();
   if (writable == 0) {
     return 0;
@@ -164,10 +60,13 @@ std::uint32_t BlockDevice::execute(const Chain& chain, const Negotiated&, Memory
     const std::uint32_t frame = segment.device_writable ? 1 : kBlkHeaderBytes;
     done.segments = static_cast<std::uint16_t>(done.segments + (segment.bytes > frame ? 1 : 0));
   }
+  Sent sent = sent_[key(chain)];
+  sent_.erase(key(chain));
+  sent.cached = sent.cached || caches_writes(driver);  // stable if it was so all the time
   if (const auto request = header(chain, memory)) {
     done.type = request->type;
     done.sector = request->sector;
-    done.status = perform(chain, *request, memory);
+    done.status = perform(chain, *request, sent, memory, done);
   }
   done.status = status_byte.value_or(done.status);
   if (done.status != kBlkOk) {
@@ -176,24 +75,33 @@ std::uint32_t BlockDevice::execute(const Chain& chain, const Negotiated&, Memory
   }
   const std::array status{std::byte{done.status}};
   copy_to_driver(chain, memory, writable - 1, status);
-  requests_.push_back(done);
+  requests_.push_back(std::move(done));
   return static_cast<std::uint32_t>(writable);
 }
 
-std::uint8_t BlockDevice::perform(const Chain& chain, const Header& header, Memory& memory) {
+std::uint8_t BlockDevice::perform(const Chain& chain, const Header& header, const Sent& sent,
+                                  Memory& memory, BlockRequest& done) {
   switch (header.type) {
     case kBlkIn:
       return read_sectors(chain, header, memory);
     case kBlkOut:
-      return write_sectors(chain, header, memory);
+      return write_sectors(chain, header, sent.cached, memory);
     case kBlkFlushRequest:
     case kBlkFlushOut:
+      disk.flush(sent.writes);
       return kBlkOk;
     case kBlkGetId:
       return get_id(chain, memory);
+    case kBlkGetLifetime:
+      return get_lifetime(chain, memory);
     default:
-      return kBlkUnsupported;
+      break;
   }
+  if (has_ranges(header.type)) {
+    done.ranges = ranges(chain, memory);
+    return work_on_ranges(header, done.ranges, sent.cached);
+  }
+  return kBlkUnsupported;
 }
 
 std::uint8_t BlockDevice::read_sectors(const Chain& chain, const Header& header,
@@ -211,7 +119,16 @@ std::uint8_t BlockDevice::read_sectors(const Chain& chain, const Header& header,
   return kBlkOk;
 }
 
-std::uint8_t BlockDevice::write_sectors(const Chain& chain, const Header& header, Memory& memory) {
+void BlockDevice::put(std::uint64_t sector, const Disk::Sector& bytes, bool cached) {
+  if (cached) {
+    disk.write_volatile(sector, bytes, writes_);
+  } else {
+    disk.write(sector, bytes);
+  }
+}
+
+std::uint8_t BlockDevice::write_sectors(const Chain& chain, const Header& header, bool cached,
+                                        Memory& memory) {
   const std::uint64_t bytes = data(chain).to_device;
   if (options_.read_only || bytes % kSectorBytes != 0 || refused(header.sector, bytes)) {
     return kBlkIoError;
@@ -221,8 +138,9 @@ std::uint8_t BlockDevice::write_sectors(const Chain& chain, const Header& header
     if (!copy_from_driver(chain, memory, kBlkHeaderBytes + offset, sector)) {
       return kBlkIoError;
     }
-    disk.write(header.sector + offset / kSectorBytes, sector);
+    put(header.sector + offset / kSectorBytes, sector, cached);
   }
+  ++writes_;
   return kBlkOk;
 }
 
@@ -232,6 +150,17 @@ std::uint8_t BlockDevice::get_id(const Chain& chain, Memory& memory) const {
   std::transform(options_.id.begin(), options_.id.begin() + static_cast<std::ptrdiff_t>(length),
                  id.begin(), [](char c) { return static_cast<std::byte>(c); });
   return copy_to_driver(chain, memory, 0, id) ? kBlkOk : kBlkIoError;
+}
+
+std::uint8_t BlockDevice::get_lifetime(const Chain& chain, Memory& memory) const {
+  if (!options_.lifetime) {
+    return kBlkUnsupported;
+  }
+  std::array<std::byte, kBlkLifetimeBytes> bytes{};
+  store(std::span<std::byte>(bytes), 0, options_.lifetime->pre_eol_info);
+  store(std::span<std::byte>(bytes), 2, options_.lifetime->typ_a);
+  store(std::span<std::byte>(bytes), 4, options_.lifetime->typ_b);
+  return copy_to_driver(chain, memory, 0, bytes) ? kBlkOk : kBlkIoError;
 }
 
 }  // namespace referee

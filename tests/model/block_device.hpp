@@ -2,49 +2,34 @@
 // Used by tests of virtio-blk drivers. Reference: virtio 1.2, 5.2.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "block_storage.hpp"
+#include "block_wire.hpp"
 #include "personality.hpp"
 
 namespace referee {
 
-// --- Features, 5.2.3 ----------------------------------------------------------------------------
-inline constexpr std::uint64_t kBlkSizeMax = std::uint64_t{1} << 1;
-inline constexpr std::uint64_t kBlkSegMax = std::uint64_t{1} << 2;
-inline constexpr std::uint64_t kBlkGeometry = std::uint64_t{1} << 4;
-inline constexpr std::uint64_t kBlkReadOnly = std::uint64_t{1} << 5;
-inline constexpr std::uint64_t kBlkBlockSize = std::uint64_t{1} << 6;
-inline constexpr std::uint64_t kBlkFlush = std::uint64_t{1} << 9;
-inline constexpr std::uint64_t kBlkTopology = std::uint64_t{1} << 10;
-inline constexpr std::uint64_t kBlkConfigWce = std::uint64_t{1} << 11;
-inline constexpr std::uint64_t kBlkMultiQueue = std::uint64_t{1} << 12;
-inline constexpr std::uint64_t kBlkDiscard = std::uint64_t{1} << 13;
-inline constexpr std::uint64_t kBlkWriteZeroes = std::uint64_t{1} << 14;
-inline constexpr std::uint64_t kBlkLifetime = std::uint64_t{1} << 15;
-inline constexpr std::uint64_t kBlkSecureErase = std::uint64_t{1} << 16;
+// What a command that works on ranges of sectors may be given.
+struct RangeLimits {
+  std::uint32_t max_sectors = 2048;  // of one range
+  std::uint32_t max_ranges = 4;      // in a request
+  // In sectors, a hint that is no rule: misaligned_ranges() counts. WRITE_ZEROES has none.
+  std::uint32_t alignment = 1;
+};
 
-// --- Requests, 5.2.6 ----------------------------------------------------------------------------
-inline constexpr std::uint32_t kBlkIn = 0;
-inline constexpr std::uint32_t kBlkOut = 1;
-inline constexpr std::uint32_t kBlkFlushRequest = 4;
-inline constexpr std::uint32_t kBlkFlushOut = 5;  // legacy: a flush as well, 5.2.6.3
-inline constexpr std::uint32_t kBlkGetId = 8;
-inline constexpr std::uint32_t kBlkGetLifetime = 10;
-inline constexpr std::uint32_t kBlkDiscardRequest = 11;
-inline constexpr std::uint32_t kBlkWriteZeroesRequest = 13;
-inline constexpr std::uint32_t kBlkSecureEraseRequest = 14;
-inline constexpr std::uint8_t kBlkOk = 0;
-inline constexpr std::uint8_t kBlkIoError = 1;
-inline constexpr std::uint8_t kBlkUnsupported = 2;
-inline constexpr std::uint32_t kSectorBytes = 512;
-inline constexpr std::uint32_t kBlkHeaderBytes = 16;
-inline constexpr std::uint32_t kBlkIdBytes = 20;
+// The answer to GET_LIFETIME, 5.2.6.
+struct Lifetime {
+  std::uint16_t pre_eol_info = 1;
+  std::uint16_t typ_a = 1;  // tenths of the life that are used
+  std::uint16_t typ_b = 1;
+};
 
 struct BlockOptions {
   std::uint64_t sectors = 2048;  // of 512 bytes
@@ -61,23 +46,18 @@ struct BlockOptions {
   // MQ, and what the configuration says of their number, true or not.
   std::optional<std::uint16_t> num_queues{};
   std::string id = "referee";
+  std::optional<RangeLimits> discard{};       // DISCARD
+  std::optional<RangeLimits> write_zeroes{};  // WRITE_ZEROES
+  bool may_unmap = true;                      // with WRITE_ZEROES: write_zeroes_may_unmap
+  std::optional<RangeLimits> secure_erase{};  // SECURE_ERASE
+  std::optional<Lifetime> lifetime{};         // LIFETIME
 };
 
-// A sparse disk: sectors that were never written read as zero, or as `fill` makes them.
-class Disk {
- public:
-  using Sector = std::array<std::byte, kSectorBytes>;
-  // What an untouched sector holds, a function of its number and the offset.
-  std::byte (*fill)(std::uint64_t sector, std::uint32_t offset) = nullptr;
-
-  Sector read(std::uint64_t sector) const;
-  void write(std::uint64_t sector, const Sector& bytes) { sectors_[sector] = bytes; }
-  // Puts an image at sector 0; a ragged end is filled with zeroes.
-  void load(std::span<const std::byte> image);
-  std::size_t written() const { return sectors_.size(); }
-
- private:
-  std::map<std::uint64_t, Sector> sectors_;
+struct BlockRange {
+  std::uint64_t sector;
+  std::uint32_t sectors;
+  std::uint32_t flags;
+  bool operator==(const BlockRange&) const = default;
 };
 
 // What the driver asked for, in the order of execution.
@@ -88,12 +68,15 @@ struct BlockRequest {
   std::uint8_t status;  // the answer
   std::uint16_t queue;
   std::uint16_t segments;  // descriptors with data in them
+  std::vector<BlockRange> ranges{};
 };
 
 class BlockDevice final : public Personality {
  public:
   explicit BlockDevice(BlockOptions options = {});
 
+  // Writes stay in its cache where the driver accepted FLUSH (or CONFIG_WCE, and writeback is 1)
+  // until a flush that was sent after they were completed.
   Disk disk;
   // --- Knobs ------------------------------------------------------------------------------------
   // A request that touches one is answered with IOERR, nothing done.
@@ -105,14 +88,18 @@ class BlockDevice final : public Personality {
   bool writeback() const { return writeback_; }
 
   const std::vector<BlockRequest>& requests() const { return requests_; }
+  // Ranges discarded or erased that do not start and end at the alignment of their command.
+  std::uint64_t misaligned_ranges() const { return misaligned_ranges_; }
 
   std::uint32_t device_id() const override { return 2; }
   std::uint64_t features() const override;
   std::uint16_t queue_count() const override { return options_.queues; }
   const std::vector<ConfigField>& config_fields() const override;
   std::uint64_t config_value(const ConfigField& field) const override;
-  void config_written(const ConfigField& field, std::uint64_t value) override;
+  void config_written(const ConfigField& field, std::uint64_t value, Judge& judge) override;
   void config_read(const ConfigField& field, bool features_ok, bool legacy, Judge& judge) override;
+  void negotiated(const Negotiated& driver, Judge& judge) override;
+  void change_acknowledged() override;
   void reset() override;
   void inspect(const Chain& chain, const Negotiated& driver, Memory& memory, Judge& judge) override;
   std::uint32_t execute(const Chain& chain, const Negotiated& driver, Memory& memory) override;
@@ -127,23 +114,50 @@ class BlockDevice final : public Personality {
     std::uint64_t to_device;    // readable bytes behind the header
     std::uint64_t from_device;  // writable bytes before the status
   };
+  // What was so when the request was sent.
+  struct Sent {
+    bool cached;           // writes went to the cache
+    std::uint64_t writes;  // completed before it
+  };
+  static std::pair<std::uint16_t, std::uint32_t> key(const Chain& chain);
   static std::optional<Header> header(const Chain& chain, Memory& memory);
   static Data data(const Chain& chain);
-  // Each judges one side of a request; false and a verdict at the first broken rule.
+
+  // block_inspect.cpp: each judges one side of a request; false and a verdict at the first broken
+  // rule.
+  void inspect_capacity_read(Judge& judge);
   static bool inspect_form(const Chain& chain, const Negotiated& driver, Judge& judge);
   bool inspect_command(const Header& header, const Negotiated& driver, Judge& judge) const;
   bool inspect_data(const Chain& chain, const Header& header, Judge& judge) const;
   bool inspect_segments(const Chain& chain, const Header& header, const Negotiated& driver,
                         Judge& judge) const;
+
+  // block_ranges.cpp: DISCARD, WRITE_ZEROES, SECURE_ERASE
+  const RangeLimits* limits(std::uint32_t type) const;
+  static std::vector<BlockRange> ranges(const Chain& chain, Memory& memory);
+  bool inspect_ranges(const Chain& chain, const Header& header, Memory& memory, Judge& judge) const;
+  bool inspect_range(std::uint32_t type, const BlockRange& range, Judge& judge) const;
+  std::uint8_t work_on_ranges(const Header& header, const std::vector<BlockRange>& ranges,
+                              bool cached);
+
   bool in_range(std::uint64_t sector, std::uint64_t bytes) const;
   bool refused(std::uint64_t sector, std::uint64_t bytes) const;
-  std::uint8_t perform(const Chain& chain, const Header& header, Memory& memory);
+  bool caches_writes(const Negotiated& driver) const;
+  void put(std::uint64_t sector, const Disk::Sector& bytes, bool cached);
+  std::uint8_t perform(const Chain& chain, const Header& header, const Sent& sent, Memory& memory,
+                       BlockRequest& done);
   std::uint8_t read_sectors(const Chain& chain, const Header& header, Memory& memory) const;
-  std::uint8_t write_sectors(const Chain& chain, const Header& header, Memory& memory);
+  std::uint8_t write_sectors(const Chain& chain, const Header& header, bool cached, Memory& memory);
   std::uint8_t get_id(const Chain& chain, Memory& memory) const;
+  std::uint8_t get_lifetime(const Chain& chain, Memory& memory) const;
 
   BlockOptions options_;
   bool writeback_ = true;
+  // Requests that the driver may still send before it reads the capacity again.
+  std::optional<std::uint32_t> patience_;
+  std::uint64_t writes_ = 0;                                      // completed
+  std::map<std::pair<std::uint16_t, std::uint32_t>, Sent> sent_;  // by queue and chain
+  std::uint64_t misaligned_ranges_ = 0;
   std::vector<BlockRequest> requests_;
 };
 

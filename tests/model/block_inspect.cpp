@@ -8,10 +8,6 @@
 namespace referee {
 namespace {
 
-bool is_flush(std::uint32_t type) {
-  return type == kBlkFlushRequest || type == kBlkFlushOut;
-}
-
 // The feature that a command needs; 0: none, or unknown (a device answers it with UNSUPP).
 std::uint64_t needed_feature(std::uint32_t type) {
   switch (type) {
@@ -35,13 +31,23 @@ std::uint64_t needed_feature(std::uint32_t type) {
 
 void BlockDevice::inspect(const Chain& chain, const Negotiated& driver, Memory& memory,
                           Judge& judge) {
+  sent_[key(chain)] = {caches_writes(driver), writes_};
+  inspect_capacity_read(judge);
   if (!inspect_form(chain, driver, judge)) {
     return;
   }
   if (const auto request = header(chain, memory)) {
-    static_cast<void>(inspect_command(*request, driver, judge) &&
-                      inspect_data(chain, *request, judge) &&
-                      inspect_segments(chain, *request, driver, judge));
+    static_cast<void>(
+        inspect_command(*request, driver, judge) && inspect_data(chain, *request, judge) &&
+        (!has_ranges(request->type) || inspect_ranges(chain, *request, memory, judge)) &&
+        inspect_segments(chain, *request, driver, judge));
+  }
+}
+
+void BlockDevice::inspect_capacity_read(Judge& judge) {
+  if (patience_ && (*patience_)-- == 0) {
+    patience_.reset();
+    judge.broken(rule::blk_capacity_unread);
   }
 }
 
@@ -74,16 +80,22 @@ bool BlockDevice::inspect_form(const Chain& chain, const Negotiated& driver, Jud
 bool BlockDevice::inspect_command(const Header& header, const Negotiated& driver,
                                   Judge& judge) const {
   const std::string type = "type " + std::to_string(header.type);
+  const std::string sector = type + ", sector " + std::to_string(header.sector);
   if (!driver.has(needed_feature(header.type))) {
     judge.broken(rule::blk_command_feature, type);
     return false;
   }
-  if (header.type == kBlkOut && options_.read_only) {
-    judge.broken(rule::blk_read_only, "sector " + std::to_string(header.sector));
+  if (options_.read_only && (header.type == kBlkOut || has_ranges(header.type))) {
+    judge.broken(rule::blk_read_only, sector);
     return false;
   }
   if (is_flush(header.type) && header.sector != 0) {
-    judge.broken(rule::blk_flush_sector, "sector " + std::to_string(header.sector));
+    judge.broken(rule::blk_flush_sector, sector);
+    return false;
+  }
+  const bool known = header.type == kBlkGetId || needed_feature(header.type) != 0;
+  if (known && header.sector != 0) {
+    judge.broken(rule::blk_sector_unused, sector);
     return false;
   }
   return true;
@@ -101,6 +113,15 @@ bool BlockDevice::inspect_data(const Chain& chain, const Header& header, Judge& 
   };
   if (header.type == kBlkGetId) {
     return data.from_device == kBlkIdBytes || broken(rule::blk_id_bytes);
+  }
+  if (header.type == kBlkGetLifetime) {
+    return data.from_device == kBlkLifetimeBytes || broken(rule::blk_lifetime_bytes);
+  }
+  if (has_ranges(header.type)) {
+    return data.from_device == 0 || broken(rule::blk_data_direction);
+  }
+  if (is_flush(header.type)) {
+    return data.to_device + data.from_device == 0 || broken(rule::blk_flush_data);
   }
   if (header.type != kBlkIn && header.type != kBlkOut) {
     return true;

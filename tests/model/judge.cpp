@@ -16,7 +16,7 @@ std::string Verdict::text() const {
 }
 
 void Judge::broken(const Rule& rule, std::string detail) {
-  if (tolerated_.contains(rule.id)) {
+  if (tolerated_.contains(rule.id) || (rule.should && !judges_shoulds)) {
     return;
   }
   verdicts_.push_back({&rule, std::move(detail)});

@@ -17,6 +17,7 @@ struct Rule {
   std::string_view id;      // "split.loop"
   std::string_view clause;  // of virtio 1.2
   std::string_view sentence;
+  bool should = false;  // the specification says SHOULD, or SHOULD NOT
 };
 
 struct Verdict {
@@ -43,6 +44,9 @@ class Judge {
 
   // Written down always; thrown in Mode::Throw (not while another exception is on its way).
   void broken(const Rule& rule, std::string detail = {});
+
+  // Whether what a driver merely SHOULD do, or SHOULD NOT, is judged like the rest.
+  bool judges_shoulds = true;
 
   // A rule that this test lets the driver break: `id` as in rules.hpp.
   void tolerate(std::string_view id) { tolerated_.insert(std::string(id)); }

@@ -9,7 +9,7 @@
 namespace referee {
 namespace {
 
-enum class Layout { Both, Modern, Legacy, SharedMemory };
+enum class Layout { Both, Modern, Legacy, SharedMemory, RingReset };
 
 struct Register {
   std::uint64_t offset;
@@ -19,8 +19,7 @@ struct Register {
   Layout layout = Layout::Both;
 };
 
-// Table 4.1 (4.2.2) and table 4.2 (4.2.4). QueueReset is not here: it exists with RING_RESET, which
-// is never offered.
+// Table 4.1 (4.2.2) and table 4.2 (4.2.4).
 constexpr std::array kRegisters = {
     Register{kMagicValue, "MagicValue", true, false},
     Register{kVersion, "Version", true, false},
@@ -52,6 +51,7 @@ constexpr std::array kRegisters = {
     Register{kShmLenHigh, "SHMLenHigh", true, false, Layout::SharedMemory},
     Register{kShmBaseLow, "SHMBaseLow", true, false, Layout::SharedMemory},
     Register{kShmBaseHigh, "SHMBaseHigh", true, false, Layout::SharedMemory},
+    Register{kQueueReset, "QueueReset", true, true, Layout::RingReset},
     Register{kConfigGeneration, "ConfigGeneration", true, false, Layout::Modern},
 };
 
@@ -100,14 +100,19 @@ void MmioDevice::call_hook(std::uint64_t offset, bool is_write) {
 }
 
 void MmioDevice::check_discovery(std::uint64_t offset, bool is_write) {
+  const std::string access = (is_write ? "write at " : "read at ") + hex(offset);
   const bool early = offset == kMagicValue || offset == kVersion;
   const bool known = magic_read_ && version_read_;
   const bool id = offset == kDeviceId;
   if (!early && !(known && (id || device_id_read_))) {
     magic_read_ = version_read_ = device_id_read_ = true;  // told once
-    judge.broken(rule::mmio_discovery, (is_write ? "write at " : "read at ") + hex(offset));
+    judge.broken(rule::mmio_discovery, access);
+  } else if (!early && !id && setup_.magic != kMagic) {
+    judge.broken(rule::mmio_magic, access);
+  } else if (!early && !id && setup_.version != 1 && setup_.version != 2) {
+    judge.broken(rule::mmio_version, access);
   } else if (!early && !id && personality_.device_id() == 0) {
-    judge.broken(rule::mmio_empty_slot, hex(offset));
+    judge.broken(rule::mmio_empty_slot, access);
   }
   magic_read_ = magic_read_ || offset == kMagicValue;
   version_read_ = version_read_ || offset == kVersion;
@@ -137,6 +142,9 @@ bool MmioDevice::check_control(std::uint64_t offset, unsigned width, bool is_wri
   }
   if (found->layout == Layout::SharedMemory) {
     return broken(rule::mmio_shared_memory, found->name);
+  }
+  if (found->layout == Layout::RingReset && !driver().has(kFeatureRingReset)) {
+    return broken(rule::queue_reset_unnegotiated);
   }
   if (is_write && !found->writable) {
     return broken(rule::mmio_read_only, found->name);
@@ -182,8 +190,8 @@ std::uint32_t MmioDevice::read_config(std::uint64_t offset, unsigned width) {
   }
   personality_.config_read(*field, (status_ & kFeaturesOk) != 0, legacy(), judge);
   const std::uint64_t first = offset - kConfig - field->offset;
-  if (field->bytes == 8 && !legacy()) {
-    note_half(*field, first / 4);
+  if (field->bytes == 8) {
+    config_reads_.note(*field, first, width, generation_);
   }
   const std::uint64_t value = personality_.config_value(*field) >> (8 * first);
   return static_cast<std::uint32_t>(value & (~std::uint64_t{0} >> (64 - 8 * width)));
@@ -199,24 +207,7 @@ void MmioDevice::write_config(std::uint64_t offset, unsigned width, std::uint32_
   } else if (!field->writable || (!legacy() && (accepted_ & field->feature) != field->feature)) {
     judge.broken(rule::config_read_only, std::string(field->name));
   } else {
-    personality_.config_written(*field, value);
-  }
-}
-
-void MmioDevice::note_half(const ConfigField& field, std::size_t half) {
-  auto& halves = halves_[field.offset];
-  halves[half] = {true, generation_};
-  const Half& other = halves[1 - half];
-  if (other.read && other.generation != generation_) {
-    torn_ = &field;
-  } else if (torn_ == &field) {
-    torn_ = nullptr;
-  }
-}
-
-void MmioDevice::check_torn() {
-  if (const ConfigField* field = std::exchange(torn_, nullptr)) {
-    judge.broken(rule::config_torn, std::string(field->name));
+    personality_.config_written(*field, value, judge);
   }
 }
 

@@ -9,27 +9,32 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "config_reads.hpp"
 #include "judge.hpp"
 #include "memory.hpp"
 #include "personality.hpp"
-#include "split_queue.hpp"
+#include "ring.hpp"
 #include "wire.hpp"
 
 namespace referee {
 
 // What the device is made of; fixed for its life.
 struct Setup {
-  std::uint32_t version = 2;  // 1: legacy
+  std::uint32_t version = 2;  // 1: legacy; another: of the future, to be left alone
   std::uint16_t queue_num_max = 256;
   // Offered besides the personality's own; VERSION_1 is added for version 2 and taken away for
-  // version 1, ANY_LAYOUT the other way round.
+  // version 1, ANY_LAYOUT the other way round. Not offered unless asked for: RING_RESET,
+  // ACCESS_PLATFORM, ORDER_PLATFORM.
   std::uint64_t features = kFeatureIndirect | kFeatureEventIdx | kFeatureAnyLayout;
   std::uint64_t withheld = 0;  // taken from all that would be offered
+  // Offered by version 2 on top of it: RING_PACKED, IN_ORDER, NOTIFICATION_DATA.
+  std::uint64_t added = 0;
+  std::uint32_t magic = kMagic;
 };
 
 // What a test turns while the device runs. All of it is allowed by the specification.
@@ -38,18 +43,21 @@ struct Knobs {
   Order order = Order::Fifo;
   std::uint32_t seed = 1;  // of Shuffled
   bool hold = false;       // complete nothing but what release() lets go
-  // Put on the used ring at once, with one interrupt at most.
+  // Put on the used ring at once, with one interrupt at most (IN_ORDER: in one used element).
   std::uint32_t completions_per_step = 1;
   bool never_needs_notify = false;    // it polls: NO_NOTIFY stays set, avail_event is out of reach
   bool no_notify_while_awake = true;  // NO_NOTIFY while it has chains to take (without EVENT_IDX)
   bool always_interrupt = false;      // whatever the driver asked for: spurious interrupts
   std::uint32_t reset_reads = 0;      // reads of Status after a reset that do not yet say 0
-  bool refuse_features = false;       // FEATURES_OK does not stick
+  // Shown in InterruptStatus beside those of the specification, as a later one might.
+  std::uint32_t undefined_events = 0;
+  bool refuse_features = false;         // FEATURES_OK does not stick
+  std::uint32_t queue_reset_reads = 0;  // reads of QueueReset after a queue's reset that say 1
 };
 
 struct Counters {
   std::uint64_t notifications = 0;
-  // While the device had said that it needs none: SHOULD NOT (2.7.10.1), no verdict.
+  // While the device had said that it needs none, be it that the driver could not yet know.
   std::uint64_t needless_notifications = 0;
   std::uint64_t interrupts = 0;  // times the used-buffer bit was set by a completion
   std::uint64_t chains = 0;      // taken
@@ -85,7 +93,8 @@ class MmioDevice {
   void release(std::uint32_t count = 1) { released_ += count; }
   // Requests taken and not completed, oldest first.
   std::size_t in_flight() const { return in_flight_.size(); }
-  // Completes the `nth` oldest at once, held or not. False where there is none.
+  // Completes the `nth` oldest at once, held or not. False where there is none, or IN_ORDER has an
+  // older one come first.
   bool complete(std::size_t nth);
 
   // The configuration changed: a new generation, and an interrupt if the driver is live.
@@ -106,6 +115,9 @@ class MmioDevice {
   // Verdict where the rings of a live queue are no longer lent to the device (3.3.1). step() does
   // so, too.
   void check_memory();
+  // At the end of a test, the driver gone or given up: check_memory(), and a verdict where it left
+  // the initialization half done and did not say so.
+  void check_end();
 
   std::uint32_t status() const { return status_; }
   std::uint64_t offered() const;
@@ -115,6 +127,7 @@ class MmioDevice {
 
  private:
   struct QueueRegisters {
+    bool max_read = false;  // QueueNumMax
     std::uint32_t num = 0;
     bool ready = false;
     std::optional<QueuePlace> stopped;       // QueueReady was cleared and not read back
@@ -122,13 +135,16 @@ class MmioDevice {
     std::uint32_t addresses_written = 0;     // a bit per half
     std::uint32_t align = 0;                 // legacy
     std::uint32_t pfn = 0;                   // legacy
-    std::optional<SplitQueue> ring;
+    std::unique_ptr<Ring> ring;
     bool awake = false;
+    std::optional<QueuePlace> reset;  // reset by the driver, and QueueReset not read to be 0
+    std::uint32_t reset_reads_left = 0;
+    bool was_reset = false;  // it may be set up again
     bool in_use() const { return ready || pfn != 0; }
   };
   struct InFlight {
     Chain chain;
-    SplitQueue::Fingerprint fingerprint;
+    Ring::Fingerprint fingerprint;
   };
 
   // mmio_access.cpp: which access is allowed at all
@@ -138,8 +154,6 @@ class MmioDevice {
   const ConfigField* check_config(std::uint64_t offset, unsigned width);
   std::uint32_t read_config(std::uint64_t offset, unsigned width);
   void write_config(std::uint64_t offset, unsigned width, std::uint32_t value);
-  void note_half(const ConfigField& field, std::size_t half);
-  void check_torn();
 
   // mmio_registers.cpp: what a register says and does
   std::uint32_t read_control(std::uint64_t offset);
@@ -150,13 +164,16 @@ class MmioDevice {
   void write_interrupt_ack(std::uint32_t value);
   void write_notify(std::uint32_t value);
 
-  // mmio_status.cpp: the driver's progress, and the reset
+  // mmio_status.cpp: the driver's progress
   std::uint32_t read_status();
   void write_status(std::uint32_t value);
   void check_status_order(std::uint32_t value, std::uint32_t added);
   void check_features_ok();
   void negotiate();
+  void check_dependencies();
   void go_live();
+
+  // mmio_reset.cpp
   void reset();
   void finish_reset();
 
@@ -171,6 +188,12 @@ class MmioDevice {
   void start_queue(QueueRegisters& queue, const QueuePlace& place);
   void stop_queue(QueueRegisters& queue);
   void check_set_up_time();
+
+  // mmio_queue_reset.cpp: RING_RESET
+  std::uint32_t read_queue_reset(QueueRegisters& queue);
+  void write_queue_reset(QueueRegisters& queue, std::uint32_t value);
+  void finish_queue_reset(QueueRegisters& queue);
+  void check_queue_reset(QueueRegisters& queue);
 
   // mmio_work.cpp: the device at work
   bool take_one();
@@ -194,6 +217,7 @@ class MmioDevice {
   bool reset_seen_ = false;
   bool features_ok_unread_ = false;  // set and not read again
   bool features_refused_ = false;    // FEATURES_OK did not hold
+  bool needs_reset_read_ = false;    // the driver knows that the device broke down
   bool features_ok_judged_ = false;  // its absence was told once
   bool broken_down_ = false;
 
@@ -205,6 +229,7 @@ class MmioDevice {
 
   bool magic_read_ = false, version_read_ = false, device_id_read_ = false;
   std::optional<std::uint32_t> device_features_sel_, driver_features_sel_;
+  std::uint32_t features_read_ = 0;  // a bit for each word
   std::uint64_t accepted_ = 0;
 
   std::uint32_t guest_page_size_ = 0;
@@ -216,12 +241,8 @@ class MmioDevice {
   std::uint32_t reads_without_ack_ = 0;
 
   std::uint32_t generation_ = 0;
-  struct Half {
-    bool read = false;
-    std::uint32_t generation = 0;
-  };
-  std::map<std::uint32_t, std::array<Half, 2>> halves_;  // of 64-bit fields, by offset
-  const ConfigField* torn_ = nullptr;
+  bool change_told_ = false;  // by an interrupt that is not yet acknowledged
+  ConfigReads config_reads_;
 
   std::vector<InFlight> in_flight_;  // oldest first
   std::uint32_t released_ = 0;

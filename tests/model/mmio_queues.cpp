@@ -42,7 +42,10 @@ std::uint32_t MmioDevice::read_queue(std::uint64_t offset) {
       return queue->ready ? 1 : 0;
     case kQueuePfn:
       return queue->pfn;
+    case kQueueReset:
+      return read_queue_reset(*queue);
     default:
+      queue->max_read = true;
       if (legacy() && queue->in_use()) {
         judge.broken(rule::queue_in_use, "QueueNumMax of queue " + std::to_string(queue_sel_));
       }
@@ -59,6 +62,11 @@ void MmioDevice::write_queue(std::uint64_t offset, std::uint32_t value) {
   }
   if (std::exchange(queue->stopped, std::nullopt)) {
     judge.broken(rule::queue_stop_unread, name);
+  }
+  check_queue_reset(*queue);
+  if (offset == kQueueReset) {
+    write_queue_reset(*queue, value);
+    return;
   }
   if (offset == kQueueReady) {
     write_queue_ready(*queue, value);
@@ -90,7 +98,7 @@ void MmioDevice::write_queue(std::uint64_t offset, std::uint32_t value) {
 
 void MmioDevice::check_set_up_time() {
   check_features_ok();
-  if (!legacy() && live()) {
+  if (!legacy() && live() && !selected()->was_reset) {
     judge.broken(rule::queue_late, "queue " + std::to_string(queue_sel_));
   }
 }
@@ -100,7 +108,7 @@ void MmioDevice::write_queue_num(QueueRegisters& queue, std::uint32_t value) {
       "queue " + std::to_string(queue_sel_) + ": " + std::to_string(value) + " elements";
   if (value > setup_.queue_num_max) {
     judge.broken(rule::queue_too_large, detail + " of " + std::to_string(setup_.queue_num_max));
-  } else if (!std::has_single_bit(value)) {
+  } else if (!std::has_single_bit(value) && !driver().has(kFeatureRingPacked)) {
     judge.broken(rule::queue_power_of_two, detail);
   }
   // A lenient device takes it all the same, as long as it can.
@@ -129,8 +137,11 @@ void MmioDevice::write_queue_ready(QueueRegisters& queue, std::uint32_t value) {
     return queue.address[2 * part] | (std::uint64_t{queue.address[2 * part + 1]} << 32);
   };
   queue.ready = true;
-  start_queue(queue,
-              {.size = queue.num, .desc = address(0), .avail = address(1), .used = address(2)});
+  start_queue(queue, {.size = queue.num,
+                      .desc = address(0),
+                      .avail = address(1),
+                      .used = address(2),
+                      .packed = driver().has(kFeatureRingPacked)});
 }
 
 void MmioDevice::write_queue_pfn(QueueRegisters& queue, std::uint32_t value) {
@@ -139,6 +150,9 @@ void MmioDevice::write_queue_pfn(QueueRegisters& queue, std::uint32_t value) {
     return;
   }
   check_set_up_time();
+  if (!queue.max_read) {
+    judge.broken(rule::queue_max_unread, "legacy queue " + std::to_string(queue_sel_));
+  }
   if (queue.num == 0 || queue.align == 0 || guest_page_size_ == 0) {
     judge.broken(rule::queue_incomplete, "legacy queue " + std::to_string(queue_sel_));
     break_down();
@@ -171,7 +185,7 @@ void MmioDevice::write_guest_page_size(std::uint32_t value) {
 }
 
 void MmioDevice::start_queue(QueueRegisters& queue, const QueuePlace& place) {
-  queue.ring.emplace(static_cast<std::uint16_t>(queue_sel_), place, memory_, judge);
+  queue.ring = make_ring(static_cast<std::uint16_t>(queue_sel_), place, memory_, judge);
   queue.ring->negotiated(driver());
   queue.awake = false;
   if (!queue.ring->check_place()) {
@@ -185,8 +199,9 @@ void MmioDevice::stop_queue(QueueRegisters& queue) {
   queue.pfn = 0;
   queue.awake = false;
   queue.ring.reset();
+  const auto index = &queue - queues_.data();
   std::erase_if(in_flight_,
-                [this](const InFlight& request) { return request.chain.queue == queue_sel_; });
+                [index](const InFlight& request) { return request.chain.queue == index; });
 }
 
 }  // namespace referee

@@ -1,5 +1,7 @@
 // What the control registers say and do: features, interrupts, notifications; Status and queues
 // have their own files.
+#include <utility>
+
 #include "mmio_device.hpp"
 #include "rules.hpp"
 
@@ -15,7 +17,9 @@ constexpr std::uint32_t kPatience = 8;
 
 std::uint64_t MmioDevice::offered() const {
   std::uint64_t features = personality_.features() | setup_.features;
-  features &= ~(legacy() ? kFeatureVersion1 : kFeatureAnyLayout | kFeatureNotifyOnEmpty);
+  features |= legacy() ? 0 : setup_.added;
+  features &= ~(legacy() ? kFeatureVersion1 | kFeatureRingReset
+                         : kFeatureAnyLayout | kFeatureNotifyOnEmpty);
   features |= legacy() ? 0 : kFeatureVersion1;
   return features & ~setup_.withheld;
 }
@@ -23,7 +27,7 @@ std::uint64_t MmioDevice::offered() const {
 std::uint32_t MmioDevice::read_control(std::uint64_t offset) {
   switch (offset) {
     case kMagicValue:
-      return kMagic;
+      return setup_.magic;
     case kVersion:
       return setup_.version;
     case kDeviceId:
@@ -37,6 +41,7 @@ std::uint32_t MmioDevice::read_control(std::uint64_t offset) {
     case kStatus:
       return read_status();
     case kConfigGeneration:
+      config_reads_.generation_read();
       return generation_;
     default:
       return read_queue(offset);
@@ -80,6 +85,7 @@ std::uint32_t MmioDevice::read_device_features() {
     judge.broken(rule::mmio_features_sel, "DeviceFeatures is read");
   }
   const std::uint32_t sel = device_features_sel_.value_or(0);
+  features_read_ |= sel > 1 ? 0 : 1U << sel;
   return sel > 1 ? 0 : static_cast<std::uint32_t>(offered() >> (32 * sel));
 }
 
@@ -95,6 +101,9 @@ void MmioDevice::write_driver_features(std::uint32_t value) {
     judge.broken(rule::status_order, "feature bits while Status is " + hex(status_));
   }
   const std::uint32_t sel = driver_features_sel_.value_or(0);
+  if (value != 0 && sel <= 1 && (features_read_ & 1U << sel) == 0) {
+    judge.broken(rule::features_unread, "word " + std::to_string(sel) + ": " + hex(value));
+  }
   const std::uint32_t offer = sel > 1 ? 0 : static_cast<std::uint32_t>(offered() >> (32 * sel));
   if ((value & ~offer) != 0) {
     features_refused_ = true;  // 2.2.2: FEATURES_OK must not hold
@@ -114,7 +123,7 @@ std::uint32_t MmioDevice::read_interrupt_status() {
     judge.broken(rule::irq_unacknowledged, "InterruptStatus " + hex(interrupt_status_) + " read " +
                                                std::to_string(kPatience) + " times");
   }
-  return interrupt_status_;
+  return interrupt_status_ == 0 ? 0 : interrupt_status_ | knobs.undefined_events;
 }
 
 void MmioDevice::write_interrupt_ack(std::uint32_t value) {
@@ -126,27 +135,41 @@ void MmioDevice::write_interrupt_ack(std::uint32_t value) {
   }
   interrupt_status_ &= ~value;
   interrupt_seen_ &= ~value;
+  if ((value & kIrqConfigChange) != 0 && std::exchange(change_told_, false)) {
+    personality_.change_acknowledged();
+  }
   tell_line();
 }
 
 void MmioDevice::write_notify(std::uint32_t value) {
   ++counters_.notifications;
   if (broken_down_ || resetting_) {
+    if (needs_reset_read_) {
+      judge.broken(rule::status_needs_reset, "queue " + hex(value));
+    }
     return;
   }
   if (!legacy() && !live()) {
     judge.broken(rule::notify_early, "queue " + hex(value));
     return;
   }
-  if (value >= queues_.size() || !queues_[value].ring) {
+  const bool with_data = driver().has(kFeatureNotificationData);
+  const std::uint32_t index = with_data ? value & 0xffff : value;
+  if (index >= queues_.size() || !queues_[index].ring || queues_[index].reset) {
     judge.broken(rule::notify_no_queue, hex(value));
     return;
   }
-  check_torn();
-  QueueRegisters& queue = queues_[value];
+  config_reads_.check(legacy(), judge);
+  QueueRegisters& queue = queues_[index];
   queue.ring->negotiated(driver());  // legacy: the device may be used before DRIVER_OK
+  if (with_data) {
+    queue.ring->check_notification_data(static_cast<std::uint16_t>(value >> 16));
+  }
   if (queue.ring->needs_none()) {
     ++counters_.needless_notifications;
+    if (!queue.ring->place().packed && queue.ring->published_since_told()) {
+      judge.broken(rule::notify_needless, "queue " + std::to_string(index));
+    }
   }
   wake(queue);
 }

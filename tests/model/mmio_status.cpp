@@ -1,5 +1,5 @@
-// The driver's progress through Status, the negotiation of features, and the reset.
-// Reference: virtio 1.2, 2.1, 2.4, 3.1.
+// The driver's progress through Status, and the negotiation of features.
+// Reference: virtio 1.2, 2.1, 2.2, 3.1, 6.
 #include <utility>
 
 #include "mmio_device.hpp"
@@ -20,6 +20,7 @@ std::uint32_t MmioDevice::read_status() {
     quarantine_.clear();
   }
   features_ok_unread_ = false;
+  needs_reset_read_ = needs_reset_read_ || (status_ & kNeedsReset) != 0;
   return status_;
 }
 
@@ -95,69 +96,50 @@ void MmioDevice::negotiate() {
     features_refused_ = true;
     judge.broken(rule::features_version_1, "accepted " + hex(accepted_));
   }
+  check_dependencies();
+  if (const std::uint64_t platform =
+          offered() & ~accepted_ & (kFeatureAccessPlatform | kFeatureOrderPlatform)) {
+    judge.broken(rule::features_platform, hex(platform));
+  }
+  if ((offered() & ~accepted_ & kFeatureRingPacked) != 0) {
+    judge.broken(rule::packed_unaccepted, "accepted " + hex(accepted_));
+  }
   if (features_refused_ || knobs.refuse_features) {
     features_refused_ = true;
     status_ &= ~kFeaturesOk;
+    return;
+  }
+  personality_.negotiated(driver(), judge);
+}
+
+void MmioDevice::check_dependencies() {
+  for (unsigned bit = 0; bit < 64; ++bit) {
+    const std::uint64_t missing = personality_.required_by(feature_bit(bit)) & ~accepted_;
+    if ((accepted_ & feature_bit(bit)) != 0 && missing != 0) {
+      features_refused_ = true;
+      judge.broken(rule::features_dependency,
+                   "bit " + std::to_string(bit) + " without " + hex(missing));
+    }
   }
 }
 
 void MmioDevice::go_live() {
-  check_torn();
+  config_reads_.check(legacy(), judge);
   if (legacy() && (offered() & ~accepted_ & kFeatureAnyLayout) != 0) {
     judge.broken(rule::features_any_layout, "accepted " + hex(accepted_));
+  }
+  if (legacy()) {
+    check_dependencies();
+    if ((accepted_ & kFeatureUnused30) != 0) {
+      judge.broken(rule::features_bit_30);
+    }
+    personality_.negotiated(driver(), judge);
   }
   for (QueueRegisters& queue : queues_) {
     if (queue.ring) {
       queue.ring->negotiated(driver());
     }
   }
-}
-
-void MmioDevice::reset() {
-  ++counters_.resets;
-  reset_seen_ = true;
-  reset_unread_ = true;
-  quarantine_.clear();
-  for (const QueueRegisters& queue : queues_) {
-    if (queue.ring) {
-      quarantine_.push_back(queue.ring->place());
-    }
-  }
-  resetting_ = status_ != 0;
-  status_before_reset_ = status_;
-  reset_reads_left_ = resetting_ ? knobs.reset_reads : 0;
-  status_ = 0;
-  if (reset_reads_left_ == 0) {
-    in_flight_.clear();  // at once: nothing is written late
-    finish_reset();
-  }
-}
-
-// A reset that takes its time waits for the requests in flight, and these are written meanwhile.
-void MmioDevice::finish_reset() {
-  resetting_ = false;
-  reset_reads_left_ = 0;
-  for (const InFlight& request : std::exchange(in_flight_, {})) {
-    QueueRegisters& queue = queues_[request.chain.queue];
-    if (queue.ring && queue.ring->check_lent(request.chain)) {
-      personality_.execute(request.chain, driver(), memory_);
-    }
-  }
-  accepted_ = 0;
-  features_ok_unread_ = features_refused_ = features_ok_judged_ = false;
-  broken_down_ = false;
-  device_features_sel_.reset();
-  driver_features_sel_.reset();
-  guest_page_size_ = 0;
-  queue_sel_ = 0;
-  queues_ = std::vector<QueueRegisters>(personality_.queue_count());
-  interrupt_status_ = interrupt_seen_ = reads_without_ack_ = 0;
-  halves_.clear();
-  torn_ = nullptr;
-  released_ = 0;
-  next_queue_ = 0;
-  personality_.reset();
-  tell_line();
 }
 
 }  // namespace referee

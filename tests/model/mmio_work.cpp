@@ -34,6 +34,9 @@ void MmioDevice::check_memory() {
       queue.stopped.reset();
       judge.broken(rule::queue_stop_unread, "its rings are gone already");
     }
+    if (queue.reset && !is_lent(*queue.reset, memory_)) {
+      check_queue_reset(queue);
+    }
   }
   if (broken_down_ || resetting_) {
     return;
@@ -57,7 +60,7 @@ void MmioDevice::check_memory() {
 bool MmioDevice::take_one() {
   for (std::size_t i = 0; i < queues_.size() && !broken_down_; ++i) {
     QueueRegisters& queue = queues_[(next_queue_ + i) % queues_.size()];
-    if (queue.ring && take_from(queue)) {
+    if (queue.ring && !queue.reset && take_from(queue)) {
       next_queue_ = (next_queue_ + i + 1) % queues_.size();
       return true;
     }
@@ -66,7 +69,7 @@ bool MmioDevice::take_one() {
 }
 
 bool MmioDevice::take_from(QueueRegisters& queue) {
-  if (knobs.never_needs_notify && !queue.awake) {
+  if (knobs.never_needs_notify) {
     wake(queue);
   }
   const auto available = queue.ring->available();
@@ -83,8 +86,9 @@ bool MmioDevice::take_from(QueueRegisters& queue) {
       return false;  // the driver may be about to notify
     }
     wake(queue);
-    judge.broken(rule::notify_missing, "queue " + std::to_string(queue.ring->index()) + ": " +
-                                           std::to_string(*available) + " chains wait");
+    judge.broken(queue.ring->rules().notify_missing,
+                 "queue " + std::to_string(queue.ring->index()) + ": " +
+                     std::to_string(*available) + " chains wait");
   }
   auto chain = queue.ring->take();
   if (!chain) {
@@ -136,6 +140,9 @@ bool MmioDevice::complete_some() {
 }
 
 std::size_t MmioDevice::pick() {
+  if (driver().has(kFeatureInOrder)) {
+    return 0;
+  }
   switch (knobs.order) {
     case Knobs::Order::Fifo:
       return 0;
@@ -157,6 +164,12 @@ bool MmioDevice::complete(std::size_t nth) {
     return false;
   }
   const auto picked = in_flight_.begin() + static_cast<std::ptrdiff_t>(nth);
+  const bool overtakes = std::any_of(in_flight_.begin(), picked, [&](const InFlight& older) {
+    return older.chain.queue == picked->chain.queue;
+  });
+  if (overtakes && driver().has(kFeatureInOrder)) {
+    return false;
+  }
   std::vector<InFlight> done{std::move(*picked)};
   in_flight_.erase(picked);
   finish(std::move(done));
@@ -166,7 +179,7 @@ bool MmioDevice::complete(std::size_t nth) {
 void MmioDevice::finish(std::vector<InFlight> done) {
   bool interrupt = knobs.always_interrupt;
   for (QueueRegisters& queue : queues_) {
-    std::vector<SplitQueue::Used> elements;
+    std::vector<Ring::Used> elements;
     for (const InFlight& request : done) {
       if (!queue.ring || request.chain.queue != queue.ring->index()) {
         continue;
@@ -202,6 +215,7 @@ void MmioDevice::tell_line() {
 void MmioDevice::config_changed() {
   ++generation_;
   if (live()) {
+    change_told_ = true;
     raise(kIrqConfigChange);
   }
 }

@@ -23,10 +23,12 @@ struct Segment {
 // A buffer that the driver made available, from head to end, indirect tables opened.
 struct Chain {
   std::uint16_t queue = 0;
-  std::uint16_t head = 0;
+  std::uint16_t head = 0;                  // the first descriptor's place
+  std::uint16_t id = 0;                    // packed: the buffer id
   std::vector<Segment> segments;           // device-readable ones first
   std::vector<std::uint16_t> descriptors;  // of the queue's table, that it occupies
   bool indirect = false;
+  Segment table{};  // packed: the indirect table, if any
 
   std::uint64_t readable_bytes() const;
   std::uint64_t writable_bytes() const;
@@ -61,15 +63,22 @@ class Personality {
   virtual std::uint32_t device_id() const = 0;
   virtual std::uint64_t features() const = 0;  // bits 0…23 of this type that are offered
   virtual std::uint16_t queue_count() const = 0;
+  // The features without which that one must not be accepted.
+  virtual std::uint64_t required_by(std::uint64_t /*feature*/) const { return 0; }
 
   virtual const std::vector<ConfigField>& config_fields() const = 0;
   // `field` is one of config_fields(); the whole field's value, whatever the width of the driver's
   // access.
   virtual std::uint64_t config_value(const ConfigField& field) const = 0;
-  virtual void config_written(const ConfigField&, std::uint64_t) {}
+  virtual void config_written(const ConfigField&, std::uint64_t, Judge&) {}
   // A field that exists but may not be read now: the place for a rule of the device type (before
   // FEATURES_OK, …).
   virtual void config_read(const ConfigField&, bool /*features_ok*/, bool /*legacy*/, Judge&) {}
+
+  // The driver's acceptance is complete: FEATURES_OK holds (legacy: DRIVER_OK).
+  virtual void negotiated(const Negotiated&, Judge&) {}
+  // The driver acknowledged the notification of a changed configuration.
+  virtual void change_acknowledged() {}
 
   virtual void reset() {}
 

@@ -15,7 +15,7 @@ SluiceDevice::~SluiceDevice() noexcept(false) {
   *gone_ = true;
   world_.controller.lower(place_.irq_source);
   if (std::uncaught_exceptions() == 0) {
-    device.check_memory();
+    device.check_end();
   }
 }
 

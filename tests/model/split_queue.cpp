@@ -1,4 +1,4 @@
-// The device's side of a split virtqueue: taking chains and judging their form.
+// The device's side of a split virtqueue: where it is, the available and the used ring.
 #include "split_queue.hpp"
 
 #include <algorithm>
@@ -13,27 +13,18 @@ std::uint64_t align_up(std::uint64_t value, std::uint64_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
 
-bool all_zero(std::span<const std::byte> bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
-}
-
-// FNV-1a: a change of one bit changes it.
-void hash(std::uint64_t& state, std::span<const std::byte> bytes) {
-  for (const std::byte byte : bytes) {
-    state = (state ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3;
-  }
-}
+constexpr RingRules kRules = {.notify_missing = rule::notify_missing,
+                              .notification_data = rule::split_notification_data,
+                              .order = rule::split_order,
+                              .buffer_address = rule::split_buffer_address,
+                              .buffer_changed = rule::split_buffer_changed,
+                              .buffer_taken_back = rule::split_buffer_taken_back,
+                              .entry_changed = rule::split_entry_changed};
 
 }  // namespace
 
-bool is_lent(const QueuePlace& place, Memory& memory) {
-  return !memory.at(place.desc, desc_bytes(place.size)).empty() &&
-         !memory.at(place.avail, avail_bytes(place.size, false)).empty() &&
-         !memory.at(place.used, used_bytes(place.size, false)).empty();
-}
-
 SplitQueue::SplitQueue(std::uint16_t index, const QueuePlace& place, Memory& memory, Judge& judge)
-    : index_(index), place_(place), memory_(memory), judge_(judge), in_flight_(place.size) {}
+    : Ring(index, place, memory, judge, kRules), in_flight_(place.size) {}
 
 // --- The three parts ----------------------------------------------------------------------------
 
@@ -46,19 +37,10 @@ std::span<std::byte> SplitQueue::avail() {
 std::span<std::byte> SplitQueue::used() {
   return memory_.at(place_.used, used_bytes(place_.size, event_idx()));
 }
-bool SplitQueue::event_idx() const {
-  return driver_.has(kFeatureEventIdx);
-}
-std::string SplitQueue::name() const {
-  return "queue " + std::to_string(index_);
-}
 
 bool SplitQueue::check_place() {
   if (place_.desc % 16 != 0 || place_.avail % 2 != 0 || place_.used % 4 != 0) {
-    judge_.broken(rule::queue_misaligned, name() + ": descriptors " + hex(place_.desc) +
-                                              ", available ring " + hex(place_.avail) +
-                                              ", used ring " + hex(place_.used));
-    return false;
+    return misplaced(rule::queue_misaligned);
   }
   if (place_.legacy) {
     const std::uint64_t used_part = align_up(used_bytes(place_.size, true), place_.align);
@@ -70,15 +52,10 @@ bool SplitQueue::check_place() {
     }
   }
   if (table().empty() || avail().empty() || used().empty()) {
-    judge_.broken(rule::queue_memory, name() + ": descriptors " + hex(place_.desc) +
-                                          ", available ring " + hex(place_.avail) + ", used ring " +
-                                          hex(place_.used) + ", size " +
-                                          std::to_string(place_.size));
-    return false;
+    return misplaced(rule::queue_memory);
   }
   if (!all_zero(used())) {
-    judge_.broken(rule::queue_not_zeroed, name() + ": the used ring at " + hex(place_.used));
-    return false;
+    return misplaced(rule::queue_not_zeroed);
   }
   return true;
 }
@@ -98,14 +75,12 @@ bool SplitQueue::check_live() {
 
 // --- Taking chains ------------------------------------------------------------------------------
 
-SplitQueue::Descriptor SplitQueue::descriptor(std::span<const std::byte> table, std::size_t index) {
-  const auto entry = table.subspan(index * kDescBytes, kDescBytes);
-  return {load<std::uint64_t>(entry, 0), load<std::uint32_t>(entry, 8),
-          load<std::uint16_t>(entry, 12), load<std::uint16_t>(entry, 14)};
+std::uint16_t SplitQueue::next_available() {
+  return load<std::uint16_t>(avail(), 2);
 }
 
 std::optional<std::uint16_t> SplitQueue::available() {
-  const auto index = load<std::uint16_t>(avail(), 2);
+  const std::uint16_t index = next_available();
   const auto count = static_cast<std::uint16_t>(index - avail_idx_);
   if (count > place_.size) {
     judge_.broken(rule::split_available_index, name() + " of " + std::to_string(place_.size) +
@@ -128,57 +103,12 @@ std::optional<Chain> SplitQueue::take() {
   if (!walk(chain) || !check_size(chain)) {
     return std::nullopt;
   }
+  check_in_order(chain);
   for (const std::uint16_t index : chain.descriptors) {
     in_flight_[index] = true;
   }
   ++avail_idx_;
   return chain;
-}
-
-// --- Chains in flight ---------------------------------------------------------------------------
-
-SplitQueue::Fingerprint SplitQueue::fingerprint(const Chain& chain) {
-  Fingerprint now;
-  const auto entries = table();
-  for (const std::uint16_t index : chain.descriptors) {
-    hash(now.entries, entries.subspan(std::size_t{index} * kDescBytes, kDescBytes));
-    const Descriptor entry = descriptor(entries, index);
-    if ((entry.flags & kDescIndirect) != 0) {
-      hash(now.entries, memory_.at(entry.addr, entry.len));
-    }
-  }
-  for (const Segment& segment : chain.segments) {
-    if (!segment.device_writable) {
-      hash(now.buffers, memory_.at(segment.bus, segment.bytes));
-    }
-  }
-  return now;
-}
-
-bool SplitQueue::check_lent(const Chain& chain) {
-  for (const Segment& segment : chain.segments) {
-    if (segment.bytes != 0 && memory_.at(segment.bus, segment.bytes).empty()) {
-      judge_.broken(rule::split_buffer_taken_back,
-                    name() + ": chain " + std::to_string(chain.head) + ", " + hex(segment.bytes) +
-                        " bytes at " + hex(segment.bus));
-      return false;
-    }
-  }
-  return true;
-}
-
-bool SplitQueue::check_unchanged(const Chain& chain, const Fingerprint& then) {
-  if (!check_lent(chain)) {
-    return false;
-  }
-  const Fingerprint now = fingerprint(chain);
-  const std::string which = name() + ": chain " + std::to_string(chain.head);
-  if (now.entries != then.entries) {
-    judge_.broken(rule::split_entry_changed, which);
-  } else if (now.buffers != then.buffers) {
-    judge_.broken(rule::split_buffer_changed, which);
-  }
-  return true;
 }
 
 // --- The used ring and both sides' notifications ------------------------------------------------
@@ -189,14 +119,23 @@ void SplitQueue::write_used16(std::size_t offset, std::uint16_t value) {
   store(std::span(used_shadow_), offset, value);
 }
 
-bool SplitQueue::put(const std::vector<Used>& elements) {
+void SplitQueue::write_used_element(const Used& element) {
+  const std::size_t offset = 4 + std::size_t{8} * (used_idx_ % place_.size);
   used_shadow_.resize(used().size());
+  for (const std::span<std::byte> ring : {used(), std::span(used_shadow_)}) {
+    store(ring, offset, std::uint32_t{element.chain->head});
+    store(ring, offset + 4, element.bytes);
+  }
+}
+
+bool SplitQueue::put(const std::vector<Used>& elements) {
   const std::uint16_t before = used_idx_;
+  if (in_order()) {
+    write_used_element(elements.back());  // where the first would be, 2.7.9
+  }
   for (const Used& element : elements) {
-    const std::size_t offset = 4 + std::size_t{8} * (used_idx_ % place_.size);
-    for (const std::span<std::byte> ring : {used(), std::span(used_shadow_)}) {
-      store(ring, offset, std::uint32_t{element.chain->head});
-      store(ring, offset + 4, element.bytes);
+    if (!in_order()) {
+      write_used_element(element);
     }
     for (const std::uint16_t index : element.chain->descriptors) {
       in_flight_[index] = false;
@@ -221,22 +160,12 @@ bool SplitQueue::should_interrupt(std::uint16_t before, std::uint16_t after) {
          static_cast<std::uint16_t>(after - before);
 }
 
-void SplitQueue::expect_no_notification() {
-  needs_none_ = true;
+void SplitQueue::tell_driver(bool notify) {
   if (event_idx()) {
     const auto passed = static_cast<std::uint16_t>(avail_idx_ - 1);
-    write_used16(4 + std::size_t{8} * place_.size, passed);
+    write_used16(4 + std::size_t{8} * place_.size, notify ? avail_idx_ : passed);
   } else {
-    write_used16(0, kUsedNoNotify);
-  }
-}
-
-void SplitQueue::expect_notification() {
-  needs_none_ = false;
-  if (event_idx()) {
-    write_used16(4 + std::size_t{8} * place_.size, avail_idx_);
-  } else {
-    write_used16(0, 0);
+    write_used16(0, notify ? std::uint16_t{0} : kUsedNoNotify);
   }
 }
 

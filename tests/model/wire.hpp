@@ -27,7 +27,14 @@ inline constexpr std::uint64_t kFeatureNotifyOnEmpty = feature_bit(24);  // lega
 inline constexpr std::uint64_t kFeatureAnyLayout = feature_bit(27);      // legacy
 inline constexpr std::uint64_t kFeatureIndirect = feature_bit(28);
 inline constexpr std::uint64_t kFeatureEventIdx = feature_bit(29);
+inline constexpr std::uint64_t kFeatureUnused30 = feature_bit(30);  // legacy
 inline constexpr std::uint64_t kFeatureVersion1 = feature_bit(32);
+inline constexpr std::uint64_t kFeatureAccessPlatform = feature_bit(33);
+inline constexpr std::uint64_t kFeatureRingPacked = feature_bit(34);
+inline constexpr std::uint64_t kFeatureInOrder = feature_bit(35);
+inline constexpr std::uint64_t kFeatureOrderPlatform = feature_bit(36);
+inline constexpr std::uint64_t kFeatureNotificationData = feature_bit(38);
+inline constexpr std::uint64_t kFeatureRingReset = feature_bit(40);
 
 // --- Control registers, 4.2.2 and (legacy) 4.2.4 ------------------------------------------------
 inline constexpr std::uint64_t kMagicValue = 0x000;
@@ -60,6 +67,7 @@ inline constexpr std::uint64_t kShmLenLow = 0x0b0;
 inline constexpr std::uint64_t kShmLenHigh = 0x0b4;
 inline constexpr std::uint64_t kShmBaseLow = 0x0b8;
 inline constexpr std::uint64_t kShmBaseHigh = 0x0bc;
+inline constexpr std::uint64_t kQueueReset = 0x0c0;
 inline constexpr std::uint64_t kConfigGeneration = 0x0fc;
 inline constexpr std::uint64_t kConfig = 0x100;
 inline constexpr std::uint64_t kRegisterBytes = 0x200;  // what a slot of the usual machines covers
@@ -87,6 +95,16 @@ constexpr std::uint64_t avail_bytes(std::uint32_t queue_size, bool event_idx) {
 constexpr std::uint64_t used_bytes(std::uint32_t queue_size, bool event_idx) {
   return 4ull + 8ull * queue_size + (event_idx ? 2 : 0);
 }
+
+// --- Packed virtqueue, 2.8: NEXT, WRITE and INDIRECT are as above --------------------------------
+inline constexpr std::uint16_t kDescAvail = 1 << 7;
+inline constexpr std::uint16_t kDescUsed = 1 << 15;
+inline constexpr std::uint32_t kEventBytes = 4;       // of an event suppression structure
+inline constexpr std::uint16_t kEventWrap = 1 << 15;  // in its first half, beside the offset
+inline constexpr std::uint16_t kEventFlags = 3;       // in its second half
+inline constexpr std::uint16_t kEventEnable = 0;
+inline constexpr std::uint16_t kEventDisable = 1;
+inline constexpr std::uint16_t kEventDesc = 2;
 
 // --- Little-endian fields in memory -------------------------------------------------------------
 // Both modern fields and, on the little-endian machine that is modelled, the native-endian legacy

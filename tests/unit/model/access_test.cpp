@@ -1,11 +1,32 @@
 // Rules that a single access breaks, by hand: what no mistake of the tiny driver comes to.
 #include "bench.hpp"
 #include "tests/catch.hpp"
+#include "tests/model/split_queue.hpp"
 #include "tiny_wire.hpp"
 
 using namespace tiny;
 
 namespace {
+
+// A device of which one feature requires another.
+class TwoFeatures final : public referee::Personality {
+ public:
+  std::uint32_t device_id() const override { return 1; }
+  std::uint64_t features() const override { return 3; }
+  std::uint64_t required_by(std::uint64_t feature) const override { return feature == 2 ? 1 : 0; }
+  std::uint16_t queue_count() const override { return 0; }
+  const std::vector<referee::ConfigField>& config_fields() const override { return none_; }
+  std::uint64_t config_value(const referee::ConfigField&) const override { return 0; }
+  void inspect(const referee::Chain&, const referee::Negotiated&, referee::Memory&,
+               referee::Judge&) override {}
+  std::uint32_t execute(const referee::Chain&, const referee::Negotiated&,
+                        referee::Memory&) override {
+    return 0;
+  }
+
+ private:
+  std::vector<referee::ConfigField> none_;
+};
 
 // A started device whose verdicts are collected.
 struct Live : Bench {
@@ -43,7 +64,8 @@ TEST_CASE("Registers are judged by width, alignment, layout and direction") {
   Live live;
   CHECK(live.read(0x072, 4) == "mmio.width");
   CHECK(live.write(0x070, 15, 2) == "mmio.width");
-  CHECK(live.read(0x0c0) == "mmio.undescribed");  // QueueReset, without RING_RESET
+  CHECK(live.read(0x0c0) == "queue.reset_unnegotiated");
+  CHECK(live.read(0x0c4) == "mmio.undescribed");
   CHECK(live.read(0x200) == "mmio.undescribed");
   CHECK(live.read(0x0b0) == "mmio.shared_memory");
   CHECK(live.read(0x050) == "mmio.write_only");
@@ -118,6 +140,45 @@ TEST_CASE("InterruptACK is judged by what InterruptStatus was read to hold") {
   CHECK(live.write(0x064, 3) == "irq.ack_unseen");  // came after the read
   CHECK(live.write(0x064, 0) == "");
   CHECK_FALSE(live.device.interrupt_pending());
+}
+
+TEST_CASE("A feature accepted without the one that it requires is features.dependency") {
+  sluice::test::World world;
+  referee::SluiceMemory memory(world);
+  TwoFeatures personality;
+  for (const std::uint32_t accepted : {3U, 1U, 0U, 2U}) {
+    referee::MmioDevice device(personality, memory);
+    device.judge.mode = referee::Judge::Mode::Collect;
+    for (const std::uint64_t offset : {0x000U, 0x004U, 0x008U}) {
+      device.read(offset, 4);
+    }
+    const std::pair<std::uint64_t, std::uint32_t> writes[] = {{0x70, 0}, {0x14, 0}, {0x24, 0}};
+    for (const auto& [offset, value] : writes) {
+      device.write(offset, 4, value);
+      device.read(offset == 0x14 ? 0x10 : 0x70, 4);
+    }
+    device.write(0x70, 4, 1);
+    device.write(0x70, 4, 3);
+    device.write(0x20, 4, accepted);
+    device.write(0x14, 4, 1);
+    device.read(0x10, 4);
+    device.write(0x24, 4, 1);
+    device.write(0x20, 4, 1);
+    device.write(0x70, 4, 11);
+    CHECK((device.read(0x70, 4) & 8) == (accepted == 2 ? 0 : 8));
+    CHECK(device.judge.has("features.dependency") == (accepted == 2));
+    CHECK(device.verdicts().size() == (accepted == 2 ? 1 : 0));
+  }
+}
+
+TEST_CASE("A legacy FLUSH_OUT is a flush, and of a sector it is blk.flush_sector") {
+  Live live(1);
+  const auto flush = live.driver.submit(5, 0, {}, 0);
+  CHECK(live.driver.wait(*flush) == std::uint8_t{0});
+  CHECK(live.named() == "");
+  const auto wrong = live.driver.submit(5, 3, {}, 0);
+  live.driver.wait(*wrong);
+  CHECK(live.named() == "blk.flush_sector");
 }
 
 TEST_CASE("The second queue without MQ is blk.queue") {

@@ -1,64 +1,32 @@
-// Every deliberate mistake of the tiny driver: the referee names its rule and no other, and finds
-// nothing in the same driver mended.
-#include <set>
+// Every deliberate mistake of the tiny driver up to FEATURES_OK: registers, configuration, status.
+#include <utility>
 
-#include "bench.hpp"
-#include "tests/catch.hpp"
-#include "tests/model/entropy_device.hpp"
+#include "mistake_case.hpp"
 
 using namespace tiny;
-
-namespace {
-
-struct Case {
-  Mistake mistake;
-  std::string rule;
-  referee::BlockOptions block{};
-  referee::Setup setup{};
-  Options options{};
-  std::uint32_t reset_reads = 0;
-};
-
-referee::Setup legacy(std::uint64_t withheld = 0) {
-  return {.version = 1, .withheld = withheld};
-}
-
-// Runs the driver to its end. True where everything that it did came out right.
-bool run(Bench& bench, const Case& test, Mistake mistake) {
-  bench.device.knobs.reset_reads = test.reset_reads;
-  Driver driver(bench.world, bench.device, test.options, mistake);
-  const bool writes = !test.block.read_only || mistake == Mistake::WritesReadOnlyDisk;
-  const bool right = driver.start() && routine(driver, writes);
-  driver.stop();
-  bench.device.check_memory();
-  return right;
-}
-
-void expect(const Case& test) {
-  {
-    Bench bench(test.block, test.setup);
-    bench.device.judge.mode = referee::Judge::Mode::Collect;
-    run(bench, test, test.mistake);
-    std::set<std::string_view> named;
-    for (const referee::Verdict& verdict : bench.device.verdicts()) {
-      named.insert(verdict.rule->id);
-    }
-    INFO(bench.device.judge.report());
-    CHECK(named == std::set<std::string_view>{test.rule});
-  }
-  {
-    Bench bench(test.block, test.setup);
-    CHECK(run(bench, test, Mistake::None));
-    CHECK(bench.device.judge.report() == "");
-  }
-}
-
-}  // namespace
 
 // --- Registers ----------------------------------------------------------------------------------
 
 TEST_CASE("Registers used before MagicValue and Version were read is mmio.discovery") {
   expect({.mistake = Mistake::NoDiscovery, .rule = "mmio.discovery"});
+}
+
+TEST_CASE("Registers used before DeviceID was read is mmio.discovery") {
+  expect({.mistake = Mistake::NoDeviceId, .rule = "mmio.discovery"});
+}
+
+TEST_CASE("A device of another MagicValue used is mmio.magic") {
+  expect({.mistake = Mistake::IgnoresMagic,
+          .rule = "mmio.magic",
+          .setup = {.magic = 0x20202020},
+          .starts = false});
+}
+
+TEST_CASE("A device of a later Version used is mmio.version") {
+  expect({.mistake = Mistake::IgnoresVersion,
+          .rule = "mmio.version",
+          .setup = {.version = 3},
+          .starts = false});
 }
 
 TEST_CASE("A control register read with 8 bits is mmio.width") {
@@ -89,6 +57,10 @@ TEST_CASE("DeviceFeatures read before DeviceFeaturesSel was written is mmio.feat
   expect({.mistake = Mistake::NoFeaturesSel, .rule = "mmio.features_sel"});
 }
 
+TEST_CASE("DriverFeatures written before DriverFeaturesSel was written is mmio.features_sel") {
+  expect({.mistake = Mistake::NoDriverFeaturesSel, .rule = "mmio.features_sel"});
+}
+
 // --- Configuration space ------------------------------------------------------------------------
 
 TEST_CASE("A 64-bit field read with 16 bits is config.width") {
@@ -97,6 +69,14 @@ TEST_CASE("A 64-bit field read with 16 bits is config.width") {
 
 TEST_CASE("A field read whose feature is not offered is config.feature") {
   expect({.mistake = Mistake::ConfigNotOffered, .rule = "config.feature"});
+}
+
+TEST_CASE("A capacity read without ConfigGeneration is config.generation") {
+  expect({.mistake = Mistake::ConfigReadOnce, .rule = "config.generation"});
+}
+
+TEST_CASE("A legacy device's capacity read only once is config.legacy_reread") {
+  expect({.mistake = Mistake::ConfigReadOnce, .rule = "config.legacy_reread", .setup = legacy()});
 }
 
 TEST_CASE("The configuration written before FEATURES_OK is config.write_early") {
@@ -113,6 +93,27 @@ TEST_CASE("The cache mode read before FEATURES_OK is blk.writeback_early") {
   expect({.mistake = Mistake::WritebackReadEarly,
           .rule = "blk.writeback_early",
           .block = {.config_wce = true}});
+}
+
+TEST_CASE("A capacity of two halves from before and after a change is config.torn") {
+  for (const Mistake mistake : {Mistake::ConfigTorn, Mistake::None}) {
+    Bench bench({.sectors = 0xffff'ffff});
+    bench.device.judge.mode = referee::Judge::Mode::Collect;
+    bool changed = false;
+    bench.device.before_access = [&](std::uint64_t offset, bool) {
+      if (offset == 0x104 && !std::exchange(changed, true)) {
+        bench.disk.set_capacity(0x1'0000'0000);
+        bench.device.config_changed();
+      }
+    };
+    Driver driver(bench.world, bench.device, {}, mistake);
+    REQUIRE(driver.start());
+    CHECK(driver.capacity() ==
+          (mistake == Mistake::None ? std::uint64_t{0x1'0000'0000} : 0x1'ffff'ffff));
+    driver.stop();
+    CHECK(bench.device.judge.has("config.torn") == (mistake != Mistake::None));
+    CHECK(bench.device.verdicts().size() == (mistake == Mistake::None ? 0 : 1));
+  }
 }
 
 // --- Status and features ------------------------------------------------------------------------
@@ -133,6 +134,10 @@ TEST_CASE("FEATURES_OK without DRIVER is status.order") {
   expect({.mistake = Mistake::SkipsDriver, .rule = "status.order"});
 }
 
+TEST_CASE("DRIVER without ACKNOWLEDGE is status.order") {
+  expect({.mistake = Mistake::SkipsAcknowledge, .rule = "status.order"});
+}
+
 TEST_CASE("DRIVER_OK without FEATURES_OK is status.features_ok_skipped") {
   expect({.mistake = Mistake::NoFeaturesOk, .rule = "status.features_ok_skipped"});
 }
@@ -151,6 +156,10 @@ TEST_CASE("A feature accepted that is not offered is features.not_offered") {
   expect({.mistake = Mistake::FeatureNotOffered, .rule = "features.not_offered"});
 }
 
+TEST_CASE("Features accepted that were not read is features.unread") {
+  expect({.mistake = Mistake::FeaturesUnread, .rule = "features.unread"});
+}
+
 TEST_CASE("VERSION_1 not accepted is features.version_1") {
   expect({.mistake = Mistake::NoVersion1, .rule = "features.version_1"});
 }
@@ -159,328 +168,49 @@ TEST_CASE("ANY_LAYOUT of a legacy device not accepted is features.any_layout") {
   expect({.mistake = Mistake::NoAnyLayout, .rule = "features.any_layout", .setup = legacy()});
 }
 
+TEST_CASE("ACCESS_PLATFORM and ORDER_PLATFORM not accepted is features.platform") {
+  expect(
+      {.mistake = Mistake::NoPlatform,
+       .rule = "features.platform",
+       .setup = with_features(referee::kFeatureAccessPlatform | referee::kFeatureOrderPlatform)});
+}
+
+TEST_CASE("Bit 30 of a legacy device accepted is features.bit_30") {
+  expect({.mistake = Mistake::AcceptsBit30,
+          .rule = "features.bit_30",
+          .setup = {.version = 1,
+                    .features = referee::kFeatureAnyLayout | referee::kFeatureUnused30}});
+}
+
 TEST_CASE("Feature bits written after FEATURES_OK is features.late") {
   expect({.mistake = Mistake::FeaturesLate, .rule = "features.late"});
 }
 
-// --- Queue set-up -------------------------------------------------------------------------------
-
-TEST_CASE("A queue set up that is not there is queue.absent") {
-  expect({.mistake = Mistake::AbsentQueue, .rule = "queue.absent"});
-}
-
-TEST_CASE("QueueNum above QueueNumMax is queue.too_large") {
-  expect({.mistake = Mistake::QueueTooLarge,
-          .rule = "queue.too_large",
-          .setup = {.queue_num_max = 16}});
-}
-
-TEST_CASE("A queue of six is queue.power_of_two") {
-  expect({.mistake = Mistake::QueueNotPowerOfTwo, .rule = "queue.power_of_two"});
-}
-
-TEST_CASE("QueueReady before the addresses is queue.incomplete") {
-  expect({.mistake = Mistake::ReadyBeforeAddresses, .rule = "queue.incomplete"});
-}
-
-TEST_CASE("A legacy queue started without QueueAlign is queue.incomplete") {
-  expect(
-      {.mistake = Mistake::LegacyQueueWithoutAlign, .rule = "queue.incomplete", .setup = legacy()});
-}
-
-TEST_CASE("A descriptor table at a multiple of 8 is queue.misaligned") {
-  expect({.mistake = Mistake::RingUnaligned, .rule = "queue.misaligned"});
-}
-
-TEST_CASE("A ring's address that is a pointer is queue.memory") {
-  expect({.mistake = Mistake::RingAddressIsPointer, .rule = "queue.memory"});
-}
-
-TEST_CASE("A used ring that was not zeroed is queue.not_zeroed") {
-  expect({.mistake = Mistake::RingNotZeroed, .rule = "queue.not_zeroed"});
-}
-
-TEST_CASE("A used ring that was not zeroed, legacy is queue.not_zeroed") {
-  expect({.mistake = Mistake::RingNotZeroed, .rule = "queue.not_zeroed", .setup = legacy()});
-}
-
-TEST_CASE("QueueNum written while the queue is ready is queue.in_use") {
-  expect({.mistake = Mistake::QueueRegisterWhileReady, .rule = "queue.in_use"});
-}
-
-TEST_CASE("QueueNumMax read while a legacy queue is in use is queue.in_use") {
-  expect({.mistake = Mistake::QueueNumMaxWhileInUse, .rule = "queue.in_use", .setup = legacy()});
-}
-
-TEST_CASE("A queue stopped without reading QueueReady back is queue.stop_unread") {
-  expect({.mistake = Mistake::StopUnread, .rule = "queue.stop_unread"});
-}
-
-// --- Notifications and interrupts ---------------------------------------------------------------
-
-TEST_CASE("A notification before DRIVER_OK is notify.early") {
-  expect({.mistake = Mistake::NotifiesEarly, .rule = "notify.early"});
-}
-
-TEST_CASE("A notification for a queue that is not there is notify.no_queue") {
-  expect({.mistake = Mistake::NotifiesAbsentQueue, .rule = "notify.no_queue"});
-}
-
-TEST_CASE("A forgotten notification is notify.missing") {
-  expect({.mistake = Mistake::ForgetsNotification, .rule = "notify.missing"});
-}
-
-TEST_CASE("A forgotten notification with EVENT_IDX is notify.missing") {
-  expect({.mistake = Mistake::ForgetsNotification,
-          .rule = "notify.missing",
-          .options = {.event_idx = true}});
-}
-
-TEST_CASE("An event acknowledged that did not happen is irq.ack_unseen") {
-  expect({.mistake = Mistake::AcksUnseenEvent, .rule = "irq.ack_unseen"});
-}
-
-TEST_CASE("An undefined bit acknowledged is irq.ack_undefined") {
-  expect({.mistake = Mistake::AcksUndefinedBit, .rule = "irq.ack_undefined"});
-}
-
-TEST_CASE("An interrupt that is never acknowledged is irq.unacknowledged") {
-  expect({.mistake = Mistake::NeverAcks, .rule = "irq.unacknowledged"});
-}
-
-// --- The split queue ----------------------------------------------------------------------------
-
-TEST_CASE("An available index that jumps by more than the queue's size is split.available_index") {
-  expect({.mistake = Mistake::IndexJumps, .rule = "split.available_index"});
-}
-
-TEST_CASE("The NO_INTERRUPT flag with EVENT_IDX is split.available_flags") {
-  expect({.mistake = Mistake::AvailFlagsWithEventIdx,
-          .rule = "split.available_flags",
-          .options = {.event_idx = true}});
-}
-
-TEST_CASE("The used ring written by the driver is split.used_written") {
-  expect({.mistake = Mistake::WritesUsedRing, .rule = "split.used_written"});
-}
-
-TEST_CASE("A head out of range is split.head") {
-  expect({.mistake = Mistake::HeadOutOfRange, .rule = "split.head"});
-}
-
-TEST_CASE("A next index out of range is split.next") {
-  expect({.mistake = Mistake::NextOutOfRange, .rule = "split.next"});
-}
-
-TEST_CASE("A loop of descriptors is split.loop") {
-  expect({.mistake = Mistake::Loop, .rule = "split.loop"});
-}
-
-TEST_CASE("A device-writable descriptor before a device-readable one is split.order") {
-  expect({.mistake = Mistake::WritableFirst, .rule = "split.order"});
-}
-
-TEST_CASE("A buffer's address that is a pointer is split.buffer_address") {
-  expect({.mistake = Mistake::AddressIsPointer, .rule = "split.buffer_address"});
-}
-
-TEST_CASE("Descriptors of a buffer in flight used again is split.descriptor_in_flight") {
-  expect({.mistake = Mistake::ReusesDescriptors, .rule = "split.descriptor_in_flight"});
-}
-
-TEST_CASE("A descriptor changed in flight is split.entry_changed") {
-  expect({.mistake = Mistake::ChangesDescriptor, .rule = "split.entry_changed"});
-}
-
-TEST_CASE("The header changed in flight is split.buffer_changed") {
-  expect({.mistake = Mistake::ChangesHeader, .rule = "split.buffer_changed"});
-}
-
-TEST_CASE("A buffer taken back in flight is split.buffer_taken_back") {
-  expect({.mistake = Mistake::TakesBufferBack, .rule = "split.buffer_taken_back"});
-}
-
-TEST_CASE("Ring memory freed before the reset is split.rings_taken_back") {
-  expect({.mistake = Mistake::FreesRingsBeforeReset, .rule = "split.rings_taken_back"});
-}
-
-TEST_CASE("Ring memory freed before the reset is complete is reset.unread") {
-  expect({.mistake = Mistake::FreesRingsDuringReset, .rule = "reset.unread", .reset_reads = 3});
-}
-
-TEST_CASE("Ring memory freed before the reset was read back is reset.unread") {
-  expect({.mistake = Mistake::FreesRingsDuringReset, .rule = "reset.unread"});
-}
-
-TEST_CASE("An indirect table without INDIRECT_DESC is indirect.unnegotiated") {
-  expect({.mistake = Mistake::IndirectUnnegotiated, .rule = "indirect.unnegotiated"});
-}
-
-TEST_CASE("An indirect descriptor within an indirect table is indirect.nested") {
-  expect({.mistake = Mistake::IndirectNested,
-          .rule = "indirect.nested",
-          .options = {.indirect = true}});
-}
-
-TEST_CASE("An indirect descriptor with NEXT is indirect.next") {
-  expect(
-      {.mistake = Mistake::IndirectNext, .rule = "indirect.next", .options = {.indirect = true}});
-}
-
-TEST_CASE("An indirect table of two and a half descriptors is indirect.table") {
-  expect({.mistake = Mistake::IndirectRagged,
-          .rule = "indirect.table",
-          .options = {.indirect = true}});
-}
-
-TEST_CASE("An indirect table longer than the queue is split.too_long") {
-  expect({.mistake = Mistake::IndirectTooLong,
-          .rule = "split.too_long",
-          .options = {.indirect = true}});
-}
-
-// --- The block device ---------------------------------------------------------------------------
-
-TEST_CASE("A header of 8 bytes is blk.header") {
-  expect({.mistake = Mistake::ShortHeader, .rule = "blk.header"});
-}
-
-TEST_CASE("A status byte that is not device-writable is blk.status") {
-  expect({.mistake = Mistake::StatusReadable, .rule = "blk.status"});
-}
-
-TEST_CASE("A write whose data is device-writable is blk.data_direction") {
-  expect({.mistake = Mistake::DataBothWays, .rule = "blk.data_direction"});
-}
-
-TEST_CASE("Data that is not a multiple of 512 bytes is blk.data_multiple") {
-  expect({.mistake = Mistake::DataRagged, .rule = "blk.data_multiple"});
-}
-
-TEST_CASE("A read beyond the capacity is blk.capacity") {
-  expect({.mistake = Mistake::BeyondCapacity, .rule = "blk.capacity"});
-}
-
-TEST_CASE("A write to a read-only disk is blk.read_only") {
-  expect({.mistake = Mistake::WritesReadOnlyDisk,
-          .rule = "blk.read_only",
-          .block = {.read_only = true}});
-}
-
-TEST_CASE("A flush without FLUSH is blk.command_feature") {
-  expect({.mistake = Mistake::FlushUnnegotiated, .rule = "blk.command_feature"});
-}
-
-TEST_CASE("A flush of a sector is blk.flush_sector") {
-  expect({.mistake = Mistake::FlushWithSector, .rule = "blk.flush_sector"});
-}
-
-TEST_CASE("An id of 16 bytes is blk.id_bytes") {
-  expect({.mistake = Mistake::IdTooShort, .rule = "blk.id_bytes"});
-}
-
-TEST_CASE("More segments than seg_max is blk.seg_max") {
-  expect({.mistake = Mistake::TooManySegments,
-          .rule = "blk.seg_max",
-          .block = {.seg_max = 2},
-          .options = {.limits = true, .segment_bytes = 512}});
-}
-
-TEST_CASE("A segment longer than size_max is blk.size_max") {
-  expect({.mistake = Mistake::SegmentTooLong,
-          .rule = "blk.size_max",
-          .block = {.size_max = 512},
-          .options = {.limits = true, .segment_bytes = 512}});
-}
-
-TEST_CASE("A header in two pieces on a legacy device without ANY_LAYOUT is blk.legacy_framing") {
-  expect({.mistake = Mistake::SplitHeaderOnLegacy,
-          .rule = "blk.legacy_framing",
-          .setup = legacy(referee::kFeatureAnyLayout)});
-}
-
-// --- The entropy device -------------------------------------------------------------------------
-
-namespace {
-
-// Of a driver of an entropy device, legacy and not.
-void expect_of_entropy(Mistake mistake, std::string_view rule) {
-  for (const std::uint32_t version : {1U, 2U}) {
-    for (const Mistake made : {mistake, Mistake::None}) {
-      sluice::test::World world;
-      referee::EntropyDevice source;
-      referee::SluiceMemory memory(world);
-      referee::MmioDevice device(source, memory, {.version = version});
-      device.judge.mode = referee::Judge::Mode::Collect;
-      Driver driver(world, device, {.entropy = true}, made);
-      REQUIRE(driver.start());
-      const auto first = driver.random(32);
-      const auto second = driver.random(32);
-      driver.stop();
-      INFO(device.judge.report());
-      CHECK(device.judge.has(rule) == (made != Mistake::None));
-      if (made == Mistake::None) {
-        CHECK(device.verdicts().empty());
-        REQUIRE((first && second));
-        CHECK(*first != *second);
-      }
-      for (const referee::Verdict& verdict : device.verdicts()) {
-        CHECK(verdict.rule->id == rule);
-      }
-    }
-  }
-}
-
-}  // namespace
-
-TEST_CASE("A field read of an entropy device, which has none, is config.undescribed") {
-  expect_of_entropy(Mistake::ReadsCapacity, "config.undescribed");
-}
-
-TEST_CASE("A buffer for random bytes that the device may only read is rng.readable") {
-  expect_of_entropy(Mistake::EntropyReadable, "rng.readable");
-}
-
-TEST_CASE("A header in front of the buffer for random bytes is rng.readable") {
-  expect_of_entropy(Mistake::EntropyBehindHeader, "rng.readable");
-}
-
-TEST_CASE("A buffer of no bytes for random ones is rng.no_room") {
-  expect_of_entropy(Mistake::EntropyOfNothing, "rng.no_room");
-}
-
-// --- Mistakes that need a device that moves ------------------------------------------------------
-
 TEST_CASE("Going on although FEATURES_OK did not hold is status.features_refused") {
-  for (const Mistake mistake : {Mistake::IgnoresRefusal, Mistake::None}) {
+  expect({.mistake = Mistake::IgnoresRefusal,
+          .rule = "status.features_refused",
+          .knobs = {.refuse_features = true},
+          .starts = false});
+}
+
+TEST_CASE("Giving up without a word is status.given_up") {
+  expect({.mistake = Mistake::GivesUpSilently,
+          .rule = "status.given_up",
+          .knobs = {.refuse_features = true},
+          .starts = false});
+}
+
+TEST_CASE("Sending to a device that said it needs a reset is status.needs_reset") {
+  for (const Mistake mistake : {Mistake::IgnoresNeedsReset, Mistake::None}) {
     Bench bench;
     bench.device.judge.mode = referee::Judge::Mode::Collect;
-    bench.device.knobs.refuse_features = true;
-    Driver driver(bench.world, bench.device, {}, mistake);
-    CHECK(driver.start() == (mistake != Mistake::None));
-    driver.stop();
-    REQUIRE(bench.device.verdicts().size() == (mistake == Mistake::None ? 0 : 1));
-    CHECK(bench.device.judge.has("status.features_refused") == (mistake != Mistake::None));
-  }
-}
-
-TEST_CASE("A capacity of two halves from before and after a change is config.torn") {
-  for (const Mistake mistake : {Mistake::ConfigTorn, Mistake::None}) {
-    Bench bench({.sectors = 0xffff'ffff});
-    bench.device.judge.mode = referee::Judge::Mode::Collect;
-    bool changed = false;
-    bench.device.before_access = [&](std::uint64_t offset, bool) {
-      if (offset == 0x104 && !std::exchange(changed, true)) {
-        bench.disk.set_capacity(0x1'0000'0000);
-        bench.device.config_changed();
-      }
-    };
     Driver driver(bench.world, bench.device, {}, mistake);
     REQUIRE(driver.start());
-    CHECK(driver.capacity() ==
-          (mistake == Mistake::None ? std::uint64_t{0x1'0000'0000} : 0x1'ffff'ffff));
+    bench.device.break_down();
+    CHECK_FALSE(driver.read(3, 512).has_value());  // it could not know
+    CHECK_FALSE(driver.read(3, 512).has_value());
     driver.stop();
-    CHECK(bench.device.judge.has("config.torn") == (mistake != Mistake::None));
+    CHECK(bench.device.judge.has("status.needs_reset") == (mistake != Mistake::None));
     CHECK(bench.device.verdicts().size() == (mistake == Mistake::None ? 0 : 1));
   }
 }

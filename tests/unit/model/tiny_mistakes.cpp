@@ -1,9 +1,38 @@
-// What the tiny driver's requests have wrong with them: before they are placed, in the table, on
-// the available ring, and while they are in flight.
+// What the tiny driver's requests have wrong with them: before they are placed, in the table or the
+// packed ring, on the available ring, and while they are in flight.
+#include <algorithm>
+
 #include "tiny_driver.hpp"
 #include "tiny_wire.hpp"
 
 namespace tiny {
+
+void Driver::spoil_ranges(std::uint32_t type, std::vector<Range>& ranges) const {
+  constexpr std::uint32_t kDiscardType = 11;
+  constexpr std::uint32_t kWriteZeroesType = 13;
+  switch (mistake_) {
+    case Mistake::NoRanges:
+      ranges.clear();
+      break;
+    case Mistake::TooManyRanges:
+      ranges.resize(8, ranges.front());
+      break;
+    case Mistake::RangeTooLong:
+      ranges.back().sectors = 65;
+      break;
+    case Mistake::RangeBeyondCapacity:
+      ranges.back().sector = capacity_ - 1;
+      break;
+    case Mistake::DiscardUnmaps:
+      ranges.back().flags = type == kDiscardType ? 1 : 0;
+      break;
+    case Mistake::RangeFlagUnknown:
+      ranges.back().flags = type == kWriteZeroesType ? 2 : 0;
+      break;
+    default:
+      break;
+  }
+}
 
 void Driver::spoil_request(Request& request, std::vector<Piece>& parts) {
   const bool read = request.type == 0;
@@ -12,6 +41,11 @@ void Driver::spoil_request(Request& request, std::vector<Piece>& parts) {
     case Mistake::ShortHeader:
       parts.front().bytes = 8;
       break;
+    case Mistake::BigEndianHeader:
+      if (read) {
+        std::reverse(request.block.data + 8, request.block.data + 16);
+      }
+      break;
     case Mistake::StatusReadable:
       if (write) {
         parts.back().flags = 0;
@@ -19,6 +53,11 @@ void Driver::spoil_request(Request& request, std::vector<Piece>& parts) {
       break;
     case Mistake::DataBothWays:  // a write whose data the device is to write
       if (write) {
+        parts[1].flags = kWrite;
+      }
+      break;
+    case Mistake::RangesWritable:
+      if (request.to_device && !write) {
         parts[1].flags = kWrite;
       }
       break;
@@ -101,18 +140,52 @@ void Driver::spoil_descriptors(const Request& request) {
   }
 }
 
+void Driver::spoil_packed(const Request& request) {
+  std::byte* first = table(request.descriptors.front());
+  std::byte* entries =
+      request.block.data + (peek<std::uint64_t>(first) - request.block.bus.value());
+  switch (mistake_) {
+    case Mistake::IndirectUnnegotiated:
+      first_flags_ |= kTable;
+      break;
+    case Mistake::IndirectNext:
+      first_flags_ |= kNext;
+      break;
+    case Mistake::IndirectRagged:
+      poke(first + 8, std::uint32_t{40});
+      break;
+    case Mistake::IndirectNested:
+      poke(entries + 14, kTable);
+      break;
+    case Mistake::TableHasNext:
+      poke(entries + 14, kNext);
+      break;
+    case Mistake::IndirectInList: {
+      std::byte* second = table(request.descriptors[1]);
+      poke(second + 14, static_cast<std::uint16_t>(peek<std::uint16_t>(second + 14) | kTable));
+      break;
+    }
+    default:
+      break;
+  }
+}
+
 void Driver::spoil_published() {
-  if (makes(Mistake::IndexJumps)) {
+  if (makes(Mistake::IndexTakenBack) && avail_index_ == 2) {
+    poke(avail() + 2, std::uint16_t{0});
+  } else if (makes(Mistake::BigEndianIndex)) {
+    poke(avail() + 2, static_cast<std::uint16_t>(avail_index_ << 8));
+  } else if (makes(Mistake::IndexJumps)) {
     poke(avail() + 2, static_cast<std::uint16_t>(avail_index_ + size_));
   } else if (makes(Mistake::WritesUsedRing)) {
-    poke(used() + 4, std::uint32_t{7});
+    poke(used() + (packed() ? 0 : 4), std::uint32_t{7});
   }
 }
 
 // Once, when the device has taken something.
 void Driver::spoil_in_flight() {
   const bool late = makes(Mistake::ChangesHeader) || makes(Mistake::ChangesDescriptor) ||
-                    makes(Mistake::TakesBufferBack);
+                    makes(Mistake::ChangesTable) || makes(Mistake::TakesBufferBack);
   if (!late || spoilt_) {
     return;
   }
@@ -122,6 +195,9 @@ void Driver::spoil_in_flight() {
     poke(request.block.data + 8, std::uint64_t{1});
   } else if (makes(Mistake::ChangesDescriptor)) {
     poke(table(request.descriptors.front()) + 14, static_cast<std::uint16_t>(size_ - 1));
+  } else if (makes(Mistake::ChangesTable)) {
+    const auto table_bus = peek<std::uint64_t>(table(request.descriptors.front()));
+    poke(request.block.data + (table_bus - request.block.bus.value()) + 12, std::uint16_t{1});
   } else {
     world_.arena.free(request.block);
     request.block = {};

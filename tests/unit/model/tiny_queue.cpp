@@ -1,5 +1,5 @@
-// The tiny driver's requests: descriptors, rings, notifications.
-// Reference: virtio 1.2, 2.7.13, 2.7.14, 5.2.6.
+// The tiny driver's requests: descriptors, rings, notifications; what is the packed ring's alone
+// stands in tiny_packed.cpp. Reference: virtio 1.2, 2.7.13, 2.7.14, 5.2.6.
 #include <algorithm>
 
 #include "tiny_driver.hpp"
@@ -8,7 +8,6 @@
 namespace tiny {
 namespace {
 
-constexpr std::uint32_t kHeader = 16;
 constexpr std::size_t kTableEntries = 64;
 
 std::size_t table_offset(const Request& request) {
@@ -19,8 +18,12 @@ std::size_t table_offset(const Request& request) {
 
 std::optional<std::size_t> Driver::submit(std::uint32_t type, std::uint64_t sector,
                                           std::span<const std::byte> out, std::uint32_t in_bytes) {
+  if (broken_ && !makes(Mistake::IgnoresNeedsReset)) {
+    return std::nullopt;
+  }
   Request request;
   request.type = type;
+  request.to_device = !out.empty();
   request.data_bytes = in_bytes + static_cast<std::uint32_t>(out.size());
   request.block = allocate(table_offset(request) + 16 * kTableEntries, 16, true);
   poke(request.block.data, type);
@@ -30,24 +33,32 @@ std::optional<std::size_t> Driver::submit(std::uint32_t type, std::uint64_t sect
 
   auto parts = pieces(request);
   spoil_request(request, parts);
-  const std::size_t needed = options_.indirect ? 1 : parts.size();
-  const auto free = static_cast<std::size_t>(std::count(busy_.begin(), busy_.end(), false));
-  if (needed > free) {
+  const std::size_t needed = uses_tables() ? 1 : parts.size();
+  if (needed > free_descriptors() && !makes(Mistake::OverrunsRing)) {
     world_.arena.free(request.block);
     return std::nullopt;
   }
-  place(request, parts);
-  spoil_descriptors(request);
-  const std::uint16_t head = request.descriptors.front();
-  owner_[head] = requests_.size();
+  if (packed()) {
+    place_packed(request, parts);
+    spoil_packed(request);
+  } else {
+    place(request, parts);
+    spoil_descriptors(request);
+  }
+  owner_[request.id] = requests_.size();
+  in_order_.push_back(requests_.size());
   requests_.push_back(std::move(request));
-  publish(makes(Mistake::HeadOutOfRange) ? static_cast<std::uint16_t>(size_) : head);
+  if (packed()) {
+    publish_packed(requests_.back());
+  } else {
+    publish(requests_.back());
+  }
   return requests_.size() - 1;
 }
 
 std::vector<Driver::Piece> Driver::pieces(const Request& request) const {
   const std::uint64_t bus = request.block.bus.value();
-  const std::uint16_t direction = request.type == 1 ? std::uint16_t{0} : kWrite;
+  const std::uint16_t direction = request.to_device ? std::uint16_t{0} : kWrite;
   if (options_.entropy) {
     return {{bus + kHeader, request.data_bytes, kWrite}};
   }
@@ -57,6 +68,8 @@ std::vector<Driver::Piece> Driver::pieces(const Request& request) const {
     most = 256;
   } else if (makes(Mistake::SegmentTooLong)) {
     most = request.data_bytes;
+  } else if (makes(Mistake::TinyPieces)) {
+    most = 8;
   }
   for (std::uint32_t offset = 0; offset < request.data_bytes; offset += most) {
     parts.push_back(
@@ -74,23 +87,29 @@ void Driver::write_descriptor(std::byte* entry, const Piece& piece, std::uint16_
   poke(entry + 14, static_cast<std::uint16_t>(next));
 }
 
-void Driver::place(Request& request, const std::vector<Piece>& parts) {
-  const std::size_t needed = options_.indirect ? 1 : parts.size();
-  for (std::uint16_t index = 0; request.descriptors.size() < needed; ++index) {
+std::size_t Driver::free_descriptors() const {
+  return packed() ? size_ - in_use_
+                  : static_cast<std::size_t>(std::count(busy_.begin(), busy_.end(), false));
+}
+
+void Driver::choose_descriptors(Request& request, std::size_t count) {
+  const bool in_order = accepted(kInOrder) && !makes(Mistake::SplitOutOfOrder);
+  for (std::uint16_t index = in_order ? next_descriptor_ : std::uint16_t{0};
+       request.descriptors.size() < count;
+       index = static_cast<std::uint16_t>((index + 1) % size_)) {
     if (!busy_[index]) {
       request.descriptors.push_back(index);
       busy_[index] = !makes(Mistake::ReusesDescriptors);
+      next_descriptor_ = static_cast<std::uint16_t>((index + 1) % size_);
     }
   }
-  if (options_.indirect) {
-    const std::size_t offset = table_offset(request);
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      write_descriptor(request.block.data + offset + 16 * i, parts[i],
-                       i + 1 < parts.size() ? kNext : std::uint16_t{0}, i + 1);
-    }
-    const Piece outer{request.block.bus.value() + offset,
-                      static_cast<std::uint32_t>(16 * parts.size()), kTable};
-    write_descriptor(table(request.descriptors.front()), outer, 0, 0);
+  request.id = request.descriptors.front();
+}
+
+void Driver::place(Request& request, const std::vector<Piece>& parts) {
+  choose_descriptors(request, uses_tables() ? 1 : parts.size());
+  if (uses_tables()) {
+    write_descriptor(table(request.descriptors.front()), write_table(request, parts), 0, 0);
     return;
   }
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -100,20 +119,48 @@ void Driver::place(Request& request, const std::vector<Piece>& parts) {
   }
 }
 
-void Driver::publish(std::uint16_t head) {
-  poke(avail() + 4 + std::size_t{2} * (avail_index_ % size_), head);
-  const std::uint16_t old_index = avail_index_++;
-  poke(avail() + 2, avail_index_);
-  spoil_published();
-  notify(old_index);
+// The pieces as an indirect table, and the piece that it is itself. Packed: one after the other,
+// without flags and next.
+Driver::Piece Driver::write_table(const Request& request, const std::vector<Piece>& parts) const {
+  const std::size_t offset = table_offset(request);
+  const bool swapped = makes(Mistake::TableOutOfOrder) && parts.size() == 3;
+  const auto place_of = [&](std::size_t i) { return swapped && i != 0 ? 3 - i : i; };
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const bool link = !packed() && i + 1 < parts.size();
+    write_descriptor(request.block.data + offset + 16 * place_of(i), parts[i],
+                     link ? kNext : std::uint16_t{0}, link ? place_of(i + 1) : 0);
+    if (packed()) {
+      poke(request.block.data + offset + 16 * i + 12, std::uint16_t{0});
+      poke(request.block.data + offset + 16 * i + 14, parts[i].flags);
+    }
+  }
+  return {request.block.bus.value() + offset, static_cast<std::uint32_t>(16 * parts.size()),
+          kTable};
 }
 
-void Driver::notify(std::uint16_t old_index) {
-  const auto event = peek<std::uint16_t>(used() + 4 + std::size_t{8} * size_);
-  const bool asked =
-      accepted(kEventIdx) ? event == old_index : (peek<std::uint16_t>(used()) & 1) == 0;
-  if (asked && !makes(Mistake::ForgetsNotification)) {
-    put(kQueueNotify, options_.queue);
+void Driver::publish(const Request& request) {
+  const auto head = static_cast<std::uint16_t>(makes(Mistake::HeadOutOfRange) ? size_ : request.id);
+  poke(avail() + 4 + std::size_t{2} * (avail_index_ % size_), head);
+  poke(avail() + 2, ++avail_index_);
+  spoil_published();
+  notify(notification_asked());
+}
+
+bool Driver::notification_asked() const {
+  const std::byte* used = rings_.data + used_;
+  const auto event = peek<std::uint16_t>(used + 4 + std::size_t{8} * size_);
+  const bool by_event = accepted(kEventIdx) || makes(Mistake::ObeysAvailEvent);
+  return by_event ? event == static_cast<std::uint16_t>(avail_index_ - 1)
+                  : (peek<std::uint16_t>(used) & 1) == 0;
+}
+
+void Driver::notify(bool asked) {
+  std::uint32_t data = accepted(kNotificationData) ? notification_data() : 0;
+  if (makes(Mistake::NotifiesWrongData)) {
+    --data;
+  }
+  if ((asked && !makes(Mistake::ForgetsNotification)) || makes(Mistake::NotifiesNeedlessly)) {
+    put(kQueueNotify, options_.queue | data << 16);
   }
   if (makes(Mistake::NotifiesAbsentQueue)) {
     put(kQueueNotify, 5);
@@ -122,34 +169,77 @@ void Driver::notify(std::uint16_t old_index) {
 
 // Asks for the next interrupt, or for none.
 void Driver::arm() {
+  if (packed()) {
+    arm_packed();
+    return;
+  }
   if (accepted(kEventIdx)) {
     const auto next = static_cast<std::uint16_t>(used_index_ - (options_.polled ? 1 : 0));
     poke(avail() + 4 + std::size_t{2} * size_, next);
   }
   const bool flag =
       makes(Mistake::AvailFlagsWithEventIdx) || (!accepted(kEventIdx) && options_.polled);
-  poke(avail(), static_cast<std::uint16_t>(flag ? 1 : 0));
+  const std::uint16_t flags = flag ? 1 : 0;
+  poke(avail(), makes(Mistake::AvailFlagsUndefined) ? std::uint16_t{2} : flags);
 }
 
 void Driver::drain() {
   do {
-    while (used_index_ != peek<std::uint16_t>(used() + 2)) {
-      const auto id = peek<std::uint32_t>(used() + 4 + std::size_t{8} * (used_index_ % size_));
-      ++used_index_;
-      Request& request = requests_[owner_[id]];
-      for (const std::uint16_t index : request.descriptors) {
-        busy_[index] = false;
-      }
-      request.done = true;
+    while (drain_some()) {
     }
     arm();  // and look again
-  } while (used_index_ != peek<std::uint16_t>(used() + 2));
+  } while (drain_some());
+}
+
+// One used element, or one used descriptor.
+bool Driver::drain_some() {
+  if (packed()) {
+    const bool any = packed_used();
+    if (any) {
+      finish(peek<std::uint16_t>(table(used_place_) + 12));
+    }
+    return any;
+  }
+  if (used_index_ == peek<std::uint16_t>(used() + 2)) {
+    return false;
+  }
+  finish(peek<std::uint32_t>(used() + 4 + std::size_t{8} * (used_index_ % size_)));
+  return true;
+}
+
+// With IN_ORDER an element may stand for all those before it, too (2.7.9, 2.8.8).
+void Driver::finish(std::uint32_t id) {
+  const std::size_t number = owner_[id];
+  while (accepted(kInOrder) && in_order_.front() != number) {
+    finish_one(requests_[in_order_.front()]);
+    in_order_.pop_front();
+  }
+  finish_one(requests_[number]);
+  std::erase(in_order_, number);
+}
+
+void Driver::finish_one(Request& request) {
+  request.done = true;
+  if (!packed()) {
+    ++used_index_;
+    for (const std::uint16_t index : request.descriptors) {
+      busy_[index] = false;
+    }
+    return;
+  }
+  busy_[request.id] = false;
+  in_use_ -= request.descriptors.size();
+  for (std::size_t i = 0; i < request.descriptors.size(); ++i) {
+    advance(used_place_, used_wrap_);
+  }
 }
 
 void Driver::handle_interrupt() {
   ++interrupts_;
   std::uint32_t events = get(kInterruptStatus);
-  config_changed_ = config_changed_ || (events & 2) != 0;
+  events &= makes(Mistake::EchoesInterruptStatus) ? ~std::uint32_t{0} : 3;
+  const bool changed = (events & 2) != 0;
+  config_changed_ = config_changed_ || changed;
   if (makes(Mistake::AcksUnseenEvent)) {
     events = 3;
   } else if (makes(Mistake::AcksUndefinedBit)) {
@@ -158,96 +248,11 @@ void Driver::handle_interrupt() {
   if (!makes(Mistake::NeverAcks)) {
     put(kInterruptAck, events);
   }
+  if (changed) {
+    broken_ = (get(kStatus) & kNeedsReset) != 0;
+    capacity_ = makes(Mistake::CapacityUnread) ? capacity_ : read_capacity();
+  }
   drain();
-}
-
-std::optional<std::uint8_t> Driver::wait(std::size_t number) {
-  bool moving = true;
-  for (int i = 0; !requests_[number].done && moving && i < 1000; ++i) {
-    moving = device_.step();
-    if (device_.in_flight() != 0) {
-      spoil_in_flight();
-    }
-    if (device_.interrupt_pending()) {
-      handle_interrupt();
-      moving = true;
-    } else if (options_.polled) {
-      drain();
-    }
-  }
-  const Request& request = requests_[number];
-  if (!request.done || request.block.data == nullptr) {
-    return std::nullopt;
-  }
-  return std::to_integer<std::uint8_t>(request.block.data[kHeader + request.data_bytes]);
-}
-
-Bytes Driver::data(std::size_t number) const {
-  const Request& request = requests_[number];
-  const std::byte* first = request.block.data + kHeader;
-  return {first, first + request.data_bytes};
-}
-
-void Driver::forget(std::size_t number) {
-  Request& request = requests_[number];
-  if (request.done && request.block.data != nullptr) {
-    world_.arena.free(request.block);
-    request.block = {};
-  }
-}
-
-std::optional<Bytes> Driver::read(std::uint64_t sector, std::uint32_t bytes) {
-  const auto request = submit(0, sector, {}, bytes);
-  if (!request || wait(*request) != 0) {
-    return std::nullopt;
-  }
-  Bytes read = data(*request);
-  forget(*request);
-  return read;
-}
-
-bool Driver::write(std::uint64_t sector, std::span<const std::byte> bytes) {
-  const auto request = submit(1, sector, bytes, 0);
-  const bool written = request && wait(*request) == 0;
-  if (request) {
-    forget(*request);
-  }
-  return written;
-}
-
-bool Driver::flush() {
-  const auto request = submit(4, makes(Mistake::FlushWithSector) ? 3 : 0, {}, 0);
-  const bool flushed = request && wait(*request) == 0;
-  if (request) {
-    forget(*request);
-  }
-  return flushed;
-}
-
-std::optional<Bytes> Driver::random(std::uint32_t bytes) {
-  const auto request = submit(0, 0, {}, bytes);
-  if (!request || !wait(*request)) {
-    return std::nullopt;
-  }
-  Bytes random = data(*request);
-  forget(*request);
-  return random;
-}
-
-std::optional<std::string> Driver::id() {
-  const auto request = submit(8, 0, {}, makes(Mistake::IdTooShort) ? 16 : 20);
-  if (!request || wait(*request) != 0) {
-    return std::nullopt;
-  }
-  std::string text;
-  for (const std::byte byte : data(*request)) {
-    if (byte == std::byte{0}) {
-      break;
-    }
-    text += static_cast<char>(byte);
-  }
-  forget(*request);
-  return text;
 }
 
 }  // namespace tiny

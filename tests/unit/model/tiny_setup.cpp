@@ -1,4 +1,4 @@
-// The tiny driver from the first register to DRIVER_OK, and back.
+// The tiny driver from the first register to DRIVER_OK.
 // Reference: virtio 1.2, 3.1.1, 4.2.3, 4.2.4.
 #include <algorithm>
 #include <stdexcept>
@@ -19,6 +19,9 @@ bool Driver::start() {
   }
   greet();
   if (!negotiate()) {
+    if (!makes(Mistake::GivesUpSilently)) {
+      put(kStatus, get(kStatus) | kFailed);
+    }
     return false;
   }
   capacity_ = options_.entropy && !makes(Mistake::ReadsCapacity) ? 0 : read_capacity();
@@ -36,11 +39,16 @@ bool Driver::start() {
 }
 
 bool Driver::discover() {
-  if (!makes(Mistake::NoDiscovery) && get(kMagicValue) != 0x74726976) {
+  if (!makes(Mistake::NoDiscovery) && get(kMagicValue) != 0x74726976 &&
+      !makes(Mistake::IgnoresMagic)) {
     return false;
   }
-  legacy_ = get(kVersion) == 1;
-  if (get(kDeviceId) != (options_.entropy ? 4 : 2)) {
+  const std::uint32_t version = get(kVersion);
+  legacy_ = version == 1;
+  if (version != 1 && version != 2 && !makes(Mistake::IgnoresVersion)) {
+    return false;
+  }
+  if (!makes(Mistake::NoDeviceId) && get(kDeviceId) != (options_.entropy ? 4 : 2)) {
     return false;
   }
   if (makes(Mistake::WritesReadOnly)) {
@@ -58,7 +66,11 @@ void Driver::greet() {
     for (int i = 0; !makes(Mistake::ResetUnread) && get(kStatus) != 0 && i < 1000; ++i) {
     }
   }
-  put(kStatus, kAck);
+  if (makes(Mistake::SkipsAcknowledge)) {
+    put(kStatus, kDriver);
+  } else {
+    put(kStatus, kAck);
+  }
   if (!makes(Mistake::SkipsDriver)) {
     put(kStatus, kAck | kDriver);
   }
@@ -67,10 +79,21 @@ void Driver::greet() {
   }
 }
 
+bool Driver::packed() const {
+  return accepted(kRingPacked);
+}
+
 std::uint64_t Driver::wanted(std::uint64_t offered) const {
   std::uint64_t want = kReadOnly | kBlkSizeF | kFlush | kConfigWce | kAnyLayout | kVersion1;
+  want |= kDiscard | kWriteZeroes | kLifetime | kSecureErase;
+  want |= options_.ring_reset ? kRingReset : 0;
+  want |= makes(Mistake::NoPlatform) ? 0 : kAccessPlatform | kOrderPlatform;
+  want |= makes(Mistake::AcceptsBit30) ? bit(30) : 0;
   want |= (options_.indirect ? kIndirect : 0) | (options_.event_idx ? kEventIdx : 0);
   want |= options_.limits ? kSegMax | kSizeMax : 0;
+  want |= (options_.packed && !makes(Mistake::PackedUnaccepted) ? kRingPacked : 0) |
+          (options_.in_order ? kInOrder : 0);
+  want |= options_.notification_data ? kNotificationData : 0;
   want &= offered;
   if (makes(Mistake::NoVersion1)) {
     want &= ~kVersion1;
@@ -78,13 +101,18 @@ std::uint64_t Driver::wanted(std::uint64_t offered) const {
     want &= ~kAnyLayout;
   } else if (makes(Mistake::FlushUnnegotiated)) {
     want &= ~(kFlush | kConfigWce);
+  } else if (makes(Mistake::ReadOnlyUnaccepted)) {
+    want &= ~kReadOnly;
   } else if (makes(Mistake::FeatureNotOffered)) {
     want |= bit(13);
   }
   return want;
 }
 
-bool Driver::negotiate() {
+std::uint64_t Driver::read_features() {
+  if (makes(Mistake::FeaturesUnread)) {
+    return kFlush | kVersion1;
+  }
   std::uint64_t offered = 0;
   for (std::uint32_t word = 0; word < 2; ++word) {
     if (word != 0 || !makes(Mistake::NoFeaturesSel)) {
@@ -92,10 +120,16 @@ bool Driver::negotiate() {
     }
     offered |= std::uint64_t{get(kHostFeatures)} << (32 * word);
   }
-  features_ = wanted(offered);
+  return offered;
+}
+
+bool Driver::negotiate() {
+  features_ = wanted(read_features());
   const auto write_features = [this](std::uint64_t features) {
     for (std::uint32_t word = 0; word < 2; ++word) {
-      put(kGuestFeaturesSel, word);
+      if (word != 0 || !makes(Mistake::NoDriverFeaturesSel)) {
+        put(kGuestFeaturesSel, word);
+      }
       put(kGuestFeatures, static_cast<std::uint32_t>(features >> (32 * word)));
     }
   };
@@ -120,7 +154,7 @@ bool Driver::negotiate() {
     }
   }
   if (accepted(kConfigWce) && !makes(Mistake::ConfigWrittenEarly)) {
-    device_.write(kWriteback, 1, 1);
+    set_writeback(1);
   }
   if (makes(Mistake::ConfigNotOffered)) {
     get(kBlkSize);
@@ -131,6 +165,10 @@ bool Driver::negotiate() {
 std::uint64_t Driver::read_capacity() {
   if (makes(Mistake::ConfigWidth)) {
     return device_.read(kCapacity, 2);
+  }
+  if (makes(Mistake::ConfigReadOnce)) {
+    const std::uint32_t low = get(kCapacity);
+    return low | (std::uint64_t{get(kCapacity + 4)} << 32);
   }
   for (int i = 0; i < 1000; ++i) {
     const std::uint32_t before = legacy_ ? 0 : get(kGeneration);
@@ -165,7 +203,7 @@ bool Driver::set_up_queue() {
   if (makes(Mistake::ReadsWriteOnly)) {
     get(kQueueNum);
   }
-  const std::uint32_t max = get(kQueueNumMax);
+  const std::uint32_t max = makes(Mistake::NumMaxUnread) ? 256 : get(kQueueNumMax);
   size_ = std::min(max, options_.queue_size);
   if (makes(Mistake::AbsentQueue)) {
     put(kQueueNum, 8);
@@ -176,23 +214,37 @@ bool Driver::set_up_queue() {
   } else if (makes(Mistake::QueueNotPowerOfTwo)) {
     size_ = 6;
   }
-  // 2.7.2 for both versions: it suits version 2 as well.
-  desc_ = makes(Mistake::RingUnaligned) ? 8 : 0;
-  avail_ = desc_ + std::size_t{16} * size_;
-  used_ = sluice::align_up(avail_ + 6 + std::size_t{2} * size_, kPage);
-  rings_ = allocate(used_ + sluice::align_up(6 + std::size_t{8} * size_, kPage), kPage,
-                    !makes(Mistake::RingNotZeroed));
-  if (makes(Mistake::RingNotZeroed)) {
-    std::fill_n(rings_.data, used_, std::byte{0});
-  }
-  busy_.assign(size_, false);
-  owner_.assign(size_, 0);
+  make_rings();
   if (legacy_) {
     start_legacy_queue();
   } else {
     start_modern_queue();
   }
   return true;
+}
+
+void Driver::make_rings() {
+  rings_ = allocate(lay_out(), kPage, !makes(Mistake::RingNotZeroed));
+  if (makes(Mistake::RingNotZeroed)) {
+    std::fill_n(rings_.data, used_, std::byte{0});
+  }
+  busy_.assign(size_, false);
+  owner_.assign(size_, 0);
+  avail_index_ = used_index_ = 0;
+}
+
+// Where the parts are; how many bytes that takes.
+std::size_t Driver::lay_out() {
+  desc_ = makes(Mistake::RingUnaligned) ? 8 : 0;
+  avail_ = desc_ + std::size_t{16} * size_;
+  if (packed()) {  // 2.8.10.1
+    avail_ += makes(Mistake::EventAreaUnaligned) ? 2 : 0;
+    used_ = sluice::align_up(avail_ + 4, 4);
+    return used_ + 4;
+  }
+  // 2.7.2 for both versions: it suits version 2 as well.
+  used_ = sluice::align_up(avail_ + 6 + std::size_t{2} * size_, kPage);
+  return used_ + sluice::align_up(6 + std::size_t{8} * size_, kPage);
 }
 
 void Driver::write_addresses() {
@@ -249,46 +301,8 @@ void Driver::go_live() {
       legacy_ ? makes(Mistake::FeaturesOkOnLegacy) : !makes(Mistake::NoFeaturesOk);
   const std::uint32_t before = kAck | kDriver | (features_ok ? std::uint32_t{kFeaturesOk} : 0);
   put(kStatus, makes(Mistake::ClearsStatus) ? std::uint32_t{kDriverOk} : before | kDriverOk);
-}
-
-void Driver::stop() {
-  if (makes(Mistake::FreesRingsBeforeReset)) {
-    free_rings();
-    device_.step();
-  } else if (!legacy_ && size_ != 0 && !makes(Mistake::FreesRingsDuringReset)) {
-    put(kQueueSel, options_.queue);
-    put(kQueueReady, 0);
-    if (makes(Mistake::StopUnread)) {
-      free_rings();
-      device_.step();
-    } else {
-      get(kQueueReady);
-    }
-  }
-  put(kStatus, 0);
-  if (makes(Mistake::FreesRingsDuringReset)) {
-    free_rings();
-    device_.step();
-  }
-  for (int i = 0; get(kStatus) != 0 && i < 1000; ++i) {
-  }
-  free_all();
-}
-
-void Driver::free_rings() {
-  if (rings_.data != nullptr) {
-    world_.arena.free(rings_);
-    rings_ = {};
-  }
-}
-
-void Driver::free_all() {
-  free_rings();
-  for (Request& request : requests_) {
-    if (request.block.data != nullptr) {
-      world_.arena.free(request.block);
-      request.block = {};
-    }
+  if (makes(Mistake::QueueResetUnnegotiated)) {
+    get(kQueueReset);
   }
 }
 

@@ -29,22 +29,38 @@ enum Reg : std::uint64_t {
   kQueueDesc = 0x80,
   kQueueDriver = 0x90,
   kQueueDevice = 0xa0,
+  kQueueReset = 0xc0,
   kGeneration = 0xfc,
   kCapacity = 0x100,
   kBlkSize = 0x114,
   kWriteback = 0x120,
 };
 
-enum Status : std::uint32_t { kAck = 1, kDriver = 2, kDriverOk = 4, kFeaturesOk = 8 };
+enum Status : std::uint32_t {
+  kAck = 1,
+  kDriver = 2,
+  kDriverOk = 4,
+  kFeaturesOk = 8,
+  kNeedsReset = 64,
+  kFailed = 128,
+};
 
 constexpr std::uint64_t bit(unsigned n) {
   return std::uint64_t{1} << n;
 }
 constexpr std::uint64_t kSizeMax = bit(1), kSegMax = bit(2), kReadOnly = bit(5), kBlkSizeF = bit(6),
-                        kFlush = bit(9), kConfigWce = bit(11), kAnyLayout = bit(27),
-                        kIndirect = bit(28), kEventIdx = bit(29), kVersion1 = bit(32);
+                        kFlush = bit(9), kConfigWce = bit(11), kDiscard = bit(13),
+                        kWriteZeroes = bit(14), kLifetime = bit(15), kSecureErase = bit(16),
+                        kAnyLayout = bit(27), kIndirect = bit(28), kEventIdx = bit(29),
+                        kVersion1 = bit(32), kAccessPlatform = bit(33), kRingPacked = bit(34),
+                        kInOrder = bit(35), kOrderPlatform = bit(36), kNotificationData = bit(38),
+                        kRingReset = bit(40);
 
 constexpr std::uint16_t kNext = 1, kWrite = 2, kTable = 4;
+constexpr std::uint16_t kAvail = 0x80, kUsed = 0x8000;                 // packed
+constexpr std::uint16_t kEnable = 0, kDisable = 1, kAtDescriptor = 2;  // events
+
+constexpr std::uint32_t kHeader = 16;  // bytes of a request
 
 // The model runs on a little-endian machine, as the target is.
 template <class T>

@@ -156,7 +156,7 @@ TEST_CASE("A device in writethrough mode has no write cache") {
   machine.device().before_access = [&](std::uint64_t offset, bool) {
     for (const referee::ConfigField& field : machine.disk.config_fields()) {
       if (field.name == "writeback" && offset == referee::kConfig + field.offset) {
-        machine.disk.config_written(field, 0);
+        machine.disk.config_written(field, 0, machine.device().judge);
       }
     }
   };
