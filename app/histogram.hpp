@@ -16,7 +16,7 @@ class Histogram {
       add_coarse(ticks);
     }
   }
-  // The same for the usual ones alone (1.6 ms at 10 MHz); false: it is none of those. Finding a
+  // The same for the usual ones alone (6.5 ms at 10 MHz); false: it is none of those. Finding a
   // power of two costs more than all else here, on harts without an instruction for it.
   bool add_exact(u64 ticks) {
     if (ticks >= kExact) [[unlikely]] {
@@ -41,7 +41,7 @@ class Histogram {
   void percentiles(std::span<const u32> parts, std::span<u64> values) const;
 
  private:
-  static constexpr u32 kExactBits = 14;
+  static constexpr u32 kExactBits = 16;
   static constexpr u64 kExact = u64{1} << kExactBits;
   static constexpr u32 kSubBits = 5;  // 32 buckets for each power of two: within 3 %
   static constexpr usize kCoarse = (64 - kExactBits) << kSubBits;

@@ -30,6 +30,15 @@ usize RamStore::pages_present() const {
   return present;
 }
 
+inline void RamStore::read_piece(PagePiece piece, std::byte* to) const {
+  const std::byte* const page = pages_[piece.page].load(std::memory_order_acquire);
+  if (page != nullptr) {
+    std::memcpy(to, page + piece.offset, piece.bytes);
+  } else {
+    std::memset(to, 0, piece.bytes);
+  }
+}
+
 void RamStore::read(u64 offset, std::span<std::byte> to) const {
   if (!sparse()) {
     std::memcpy(to.data(), image_.data() + offset, to.size());
@@ -40,15 +49,6 @@ void RamStore::read(u64 offset, std::span<std::byte> to) const {
     read_piece(piece, to.data());
   } else {
     read_pages(offset, to);
-  }
-}
-
-void RamStore::read_piece(const PagePiece& piece, std::byte* to) const {
-  const std::byte* const page = pages_[piece.page].load(std::memory_order_acquire);
-  if (page != nullptr) {
-    std::memcpy(to, page + piece.offset, piece.bytes);
-  } else {
-    std::memset(to, 0, piece.bytes);
   }
 }
 

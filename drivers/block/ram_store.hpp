@@ -69,7 +69,7 @@ class RamStore {
 
  private:
   explicit RamStore(u64 capacity_bytes) : capacity_bytes_(capacity_bytes) {}
-  void read_piece(const PagePiece& piece, std::byte* to) const;
+  void read_piece(PagePiece piece, std::byte* to) const;
   void read_pages(u64 offset, std::span<std::byte> to) const;
   std::byte* make_page(u64 page);
 

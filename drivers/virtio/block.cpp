@@ -24,11 +24,10 @@ std::span<const u32> BlockDriver::ids() const {
 
 // Only what is used.
 u64 BlockDriver::features() const {
-  return block::kSizeMax | block::kSegMax | block::kReadOnly | block::kBlkSize | block::kFlush |
-         block::kTopology | block::kConfigWce | block::kMultiQueue | block::kDiscard |
-         block::kWriteZeroes | block::kLifetime | block::kSecureErase | feature::kIndirectDesc |
-         feature::kEventIdx | feature::kRingPacked | feature::kAccessPlatform |
-         feature::kOrderPlatform;
+  return block::kSizeMax | block::kSegMax | block::kGeometry | block::kReadOnly | block::kBlkSize |
+         block::kFlush | block::kTopology | block::kConfigWce | block::kMultiQueue |
+         block::kDiscard | block::kWriteZeroes | block::kLifetime | block::kSecureErase |
+         feature::kOfRings;
 }
 
 // Header and status have descriptors of their own, so that either framing is fine; but a driver

@@ -28,6 +28,7 @@ u32 bytes_used(const Device& device) {
       {block::kConfigWce, offsetof(Config, writeback) + 1},
       {block::kTopology, offsetof(Config, opt_io_size) + 4},
       {block::kBlkSize, offsetof(Config, blk_size) + 4},
+      {block::kGeometry, offsetof(Config, sectors) + 1},
       {block::kSegMax, offsetof(Config, seg_max) + 4},
       {block::kSizeMax, offsetof(Config, size_max) + 4},
   };
@@ -74,6 +75,11 @@ BlockConfig read_fields(const Device& device, Transport& transport) {
   }
   if (device.has(block::kMultiQueue)) {
     config.queues = transport.config_field<u16>(offsetof(Config, num_queues));
+  }
+  if (device.has(block::kGeometry)) {
+    config.geometry = {transport.config_field<u16>(offsetof(Config, cylinders)),
+                       transport.config_field<u8>(offsetof(Config, heads)),
+                       transport.config_field<u8>(offsetof(Config, sectors))};
   }
   config.physical_block_bytes = config.block_bytes;
   if (device.has(block::kTopology)) {

@@ -18,6 +18,14 @@ struct BlockConfig {
   bool read_only = false;
   bool write_cache = false;
   u32 physical_block_bytes = blk::kSectorBytes;
+  // What a disk says of cylinders, heads and sectors; 0: nothing. Nobody needs it but people.
+  struct Geometry {
+    u32 cylinders = 0;
+    u32 heads = 0;
+    u32 sectors = 0;
+    bool operator==(const Geometry&) const = default;
+  };
+  Geometry geometry;
   // How much one range of a request may cover, and how many there may be; 0: the device does not do
   // it.
   struct Ranges {

@@ -121,6 +121,10 @@ void BlockDisk::add() {
             disk_->sectors(), disk_->limits().logical_block_bytes, queue_count_,
             disk_->read_only() ? ", read-only" : "",
             disk_->has_write_cache() ? ", with write cache" : "");
+  if (const BlockConfig::Geometry& geometry = config_.geometry; geometry.cylinders != 0) {
+    log::debug("{}: {} cylinders, {} heads, {} sectors", disk_->name(), geometry.cylinders,
+               geometry.heads, geometry.sectors);
+  }
 }
 
 // --- Requests ------------------------------------------------------------------------------------
@@ -199,6 +203,7 @@ Result<void> BlockDisk::begin_again() {
   BlockConfig now = TRY(BlockConfig::read(device_));
   const u64 sectors = std::exchange(now.sectors, config_.sectors);
   now.write_cache = config_.write_cache;
+  now.geometry = config_.geometry;
   if (now != config_) {
     log::error("{}: the device has other limits after a reset", disk_->name());
     return fail(Errc::NotSupported);

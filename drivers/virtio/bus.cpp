@@ -137,12 +137,14 @@ Result<Virtqueue*> Device::create_queue(u32 index, u32 wanted, QueueHandler hand
 Result<std::unique_ptr<Virtqueue>> Device::make_queue(u32 index, u32 size) {
   if (has(feature::kRingPacked)) {
     const PackedQueue::Options options{.event_idx = has(feature::kEventIdx),
-                                       .indirect = has(feature::kIndirectDesc)};
+                                       .indirect = has(feature::kIndirectDesc),
+                                       .notification_data = has(feature::kNotificationData)};
     return TRY(PackedQueue::create(transport_, index, std::min(size, packed::kMaxQueueSize),
                                    options, name()));
   }
   const SplitQueue::Options options{.event_idx = has(feature::kEventIdx),
                                     .indirect = has(feature::kIndirectDesc),
+                                    .notification_data = has(feature::kNotificationData),
                                     .check_length = !legacy()};
   return TRY(SplitQueue::create(
       transport_, index, std::bit_floor(std::min(size, split::kMaxQueueSize)), options, name()));

@@ -235,6 +235,10 @@ bool PackedQueue::publish() {
   port::store_release(published_, added_);
   order_before_publish();
   write_shared(descriptors_[held_.place].rest, held_rest_);
+  if (options_.notification_data) [[unlikely]] {
+    tell_place(avail_.place |
+               ((avail_.marks & Descriptor::kAvail) != 0 ? packed::event::kWrap : 0));
+  }
   order_before_recheck();
   return wants_notification();
 }

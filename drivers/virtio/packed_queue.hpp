@@ -51,6 +51,7 @@ class PackedQueue final : public Virtqueue {
   struct Options {
     bool event_idx = false;
     bool indirect = false;
+    bool notification_data = false;
   };
 
   // A queue of `size` descriptors in zeroed memory that the device does not know of yet. `name` is

@@ -178,8 +178,7 @@ std::span<const u32> RngDriver::ids() const {
 
 // Of its own it has none (5.4.3).
 u64 RngDriver::features() const {
-  return feature::kEventIdx | feature::kRingPacked | feature::kAccessPlatform |
-         feature::kOrderPlatform;
+  return feature::kOfRings & ~feature::kIndirectDesc;
 }
 u64 RngDriver::legacy_features() const {
   return features() | feature::kAnyLayout;

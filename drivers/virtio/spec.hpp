@@ -39,6 +39,13 @@ inline constexpr u64 kVersion1 = bit(32);
 inline constexpr u64 kAccessPlatform = bit(33);
 inline constexpr u64 kRingPacked = bit(34);
 inline constexpr u64 kOrderPlatform = bit(36);
+inline constexpr u64 kNotificationData = bit(38);
+
+// What a Virtqueue makes use of by itself, whatever the driver does with it. Not IN_ORDER, which
+// would have fast requests wait for slow ones, and not RING_RESET, which QEMU 7.2 offers over mmio
+// without having it.
+inline constexpr u64 kOfRings =
+    kIndirectDesc | kEventIdx | kRingPacked | kAccessPlatform | kOrderPlatform | kNotificationData;
 }  // namespace feature
 
 // --- Device types, 5

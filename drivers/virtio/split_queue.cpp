@@ -230,6 +230,9 @@ bool SplitQueue::publish() {
   port::store_release(published_, added);
   order_before_publish();
   write_shared(available_->idx, index);
+  if (options_.notification_data) [[unlikely]] {
+    tell_place(index);
+  }
   order_before_recheck();
   if (options_.event_idx) {
     // Did the index pass the one that the device waits for? In 16 bits, so that it may wrap

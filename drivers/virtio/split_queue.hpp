@@ -29,6 +29,7 @@ class SplitQueue final : public Virtqueue {
   struct Options {
     bool event_idx = false;
     bool indirect = false;
+    bool notification_data = false;
     bool check_length = true;  // legacy devices are known to get the used length wrong (2.7.8.1)
   };
 

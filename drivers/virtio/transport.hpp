@@ -20,13 +20,13 @@ struct QueuePlace {
   BusAddr device{};       // the device area: split, the used ring
 };
 
-// A register, and what is written to it.
+// A register, and what is written to it for a queue.
 struct Doorbell {
   MmioRegion& registers;
   Reg<u32, WriteOnly> notify;
   u32 value;
   // Any context.
-  void ring() const { registers.write(notify, value); }
+  void ring(u32 with) const { registers.write(notify, with); }
 };
 
 class Transport {

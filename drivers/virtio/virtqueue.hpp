@@ -77,7 +77,7 @@ class Virtqueue {
   void add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle);
   // Shows the device what was added. True: it wants to be notified.
   [[nodiscard]] bool publish();
-  void notify() { doorbell_.ring(); }
+  void notify() { doorbell_.ring(notify_value_); }
 
   // How many buffers the device says that it is done with, at most; 0 also where that cannot be:
   // then the queue is broken from now on.
@@ -109,7 +109,13 @@ class Virtqueue {
 
  protected:
   Virtqueue(Transport& transport, u32 index, u32 size, bool packed)
-      : doorbell_(transport.doorbell(index)), index_(index), size_(size), packed_(packed) {}
+      : doorbell_(transport.doorbell(index)),
+        notify_value_(doorbell_.value),
+        index_(index),
+        size_(size),
+        packed_(packed) {}
+  // With NOTIFICATION_DATA: where the next buffer will be made available, in 16 bits (2.9).
+  void tell_place(u32 next) { notify_value_ = doorbell_.value | next << 16; }
   void mark_broken() { broken_ = true; }
   void mark_whole() { broken_ = false; }
 
@@ -118,6 +124,7 @@ class Virtqueue {
   static decltype(auto) by_layout(Self& self, Call call);
 
   const Doorbell doorbell_;
+  u32 notify_value_;
   u32 index_;
   u32 size_;
   const bool packed_;
