@@ -18,8 +18,8 @@ struct BlockConfig {
   bool read_only = false;
   bool write_cache = false;
   u32 physical_block_bytes = blk::kSectorBytes;
-  // How much one range of a request may cover, and how many there may be; 0: the device does not do
-  // it.
+  // How much one range of a request may cover, in whole blocks, and how many there may be, for
+  // max_segment_bytes, too; 0: the device does not do it.
   struct Ranges {
     u32 sectors = 0;
     u32 count = 0;
