@@ -19,6 +19,10 @@ constexpr Command kCommands[] = {
      "raw copy, from a device or file", run_dd},
     {"hexdump", "hexdump DEVICE [-s SECTOR] [-n BYTES]", "bytes of a device or file, as hexdump -C",
      run_hexdump},
+    {"bind", "bind DEVICE...", "gives devices to their drivers", run_bind},
+    {"unbind", "unbind DEVICE...", "takes devices from their drivers", run_unbind},
+    {"suspend", "suspend DEVICE...", "quiets devices; what is asked of them waits", run_suspend},
+    {"resume", "resume DEVICE...", "wakes suspended devices", run_resume},
     {"dmesg", "dmesg", "the log", run_dmesg},
     {"bench",
      "bench --filename=DEVICE|PATH [--rw=read|write|randread|randwrite|randrw|trim] [--bs=4k]\n"

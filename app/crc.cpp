@@ -21,7 +21,7 @@ constexpr u32 reverse_bytes(u32 value) {
 using Table = std::array<u32, 256>;
 
 // tables[k][b]: the remainder, in reverse byte order, of byte b with k bytes of zeroes behind it.
-constexpr std::array<Table, kSlices> make_tables() {
+std::array<Table, kSlices> make_tables() {
   std::array<Table, kSlices> tables{};
   for (u32 byte = 0; byte < 256; ++byte) {
     u32 remainder = byte << 24;
@@ -39,7 +39,8 @@ constexpr std::array<Table, kSlices> make_tables() {
   return tables;
 }
 
-constexpr std::array<Table, kSlices> kTables = make_tables();
+// Made at start-up: an image of which that many bytes need not be loaded is worth the moment.
+const std::array<Table, kSlices> kTables = make_tables();
 
 u32 add_byte(u32 crc, u32 byte) {
   return crc >> 8 ^ kTables[0][(crc ^ byte) & 0xff];

@@ -65,7 +65,7 @@ void put_device(Sink& out, const dev::Device& device, bool verbose, u32 depth) {
   format_to(out, "{}{}  [{}]", indent, device.name(),
             device.driver() != nullptr ? device.driver()->name() : "no driver");
   put_resources(out, device);
-  format_to(out, "  {}", dev::to_string(device.state()));
+  format_to(out, "  {}", device.suspended() ? "suspended" : dev::to_string(device.state()));
   if (!device.reason().empty()) {
     format_to(out, ": {}", device.reason());
   }

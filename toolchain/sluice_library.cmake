@@ -1,4 +1,5 @@
-# sluice_library(NAME SOURCES… DEPS libraries…): a folder's library, sluice_NAME, with the project's warnings.
+# sluice_library(NAME SOURCES… [COLD SOURCES…] DEPS libraries…): a folder's library, sluice_NAME, with the project's warnings. What
+# is cold runs seldom, and is compiled to be small.
 # Every library sees the headers as <sluice/kernel/…>, <sluice/drivers/…>, <sluice/fs/…>, and links its DEPS alone.
 
 if(CMAKE_SYSTEM_NAME STREQUAL "Generic" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
@@ -36,8 +37,11 @@ elseif(SLUICE_SANITIZE)
 endif()
 
 function(sluice_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
-  add_library(sluice_${name} STATIC ${arg_SOURCES})
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;COLD;DEPS")
+  add_library(sluice_${name} STATIC ${arg_SOURCES} ${arg_COLD})
+  if(SLUICE_BARE_METAL AND arg_COLD)
+    set_source_files_properties(${arg_COLD} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
+  endif()
   add_library(sluice::${name} ALIAS sluice_${name})
   set_target_properties(sluice_${name} PROPERTIES EXPORT_NAME ${name} CXX_EXTENSIONS ON)
   target_include_directories(sluice_${name} PUBLIC $<BUILD_INTERFACE:${SLUICE_INCLUDE_DIR}>

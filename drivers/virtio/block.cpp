@@ -27,7 +27,8 @@ u64 BlockDriver::features() const {
   return block::kSizeMax | block::kSegMax | block::kReadOnly | block::kBlkSize | block::kFlush |
          block::kTopology | block::kConfigWce | block::kMultiQueue | block::kDiscard |
          block::kWriteZeroes | block::kLifetime | block::kSecureErase | feature::kIndirectDesc |
-         feature::kEventIdx | feature::kAccessPlatform | feature::kOrderPlatform;
+         feature::kEventIdx | feature::kRingPacked | feature::kAccessPlatform |
+         feature::kOrderPlatform;
 }
 
 // Header and status have descriptors of their own, so that either framing is fine; but a driver

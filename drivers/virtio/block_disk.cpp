@@ -16,6 +16,9 @@ namespace {
 constexpr std::string_view kQueueSizeWord = "virtio_blk.queue_size";
 constexpr std::string_view kPollQueuesWord = "virtio_blk.poll_queues";
 constexpr std::string_view kNoMergesWord = "nomerges";
+constexpr std::string_view kTimeoutWord = "virtio_blk.timeout";  // in ms
+constexpr u64 kLongestTimeoutMs = 3'600'000;
+constexpr u64 kNsPerMs = 1'000'000;
 
 }  // namespace
 
@@ -40,12 +43,16 @@ Result<void> BlockDisk::set_up(const BlockConfig& config) {
       .max_discard_bytes = config.discard.bytes(BlockQueue::kMaxRanges),
       .max_write_zeroes_bytes = config.write_zeroes.bytes(BlockQueue::kMaxRanges),
       .max_secure_erase_bytes = config.secure_erase.bytes(BlockQueue::kMaxRanges)};
+  const u64 timeout_ns = command_line::number(kTimeoutWord, 1, kLongestTimeoutMs)
+                             .value_or(blk::Disk::kDefaultTimeoutNs / kNsPerMs) *
+                         kNsPerMs;
   disk_.emplace(*tag_set_, blk::next_name("vd").data(),
                 blk::Disk::Options{.sectors = config.sectors,
                                    .limits = limits,
                                    .read_only = config.read_only,
                                    .write_cache = config.write_cache,
-                                   .partitioned = true});
+                                   .partitioned = true,
+                                   .timeout_ns = timeout_ns});
   return {};
 }
 

@@ -50,10 +50,19 @@ void BlockQueue::queue_rqs(blk::FreshBios& bios) {
   if (!takes_plain_) [[unlikely]] {
     return;
   }
+  if (ring_->is_packed()) {
+    add_plain<PackedTableBatch>(bios);
+  } else {
+    add_plain<SplitTableBatch>(bios);
+  }
+}
+
+template <class Batch>
+inline void BlockQueue::add_plain(blk::FreshBios& bios) {
   u32 polled = 0;
   {
     blk::ExpressLane lane(bios);
-    TableBatch ring(*ring_);
+    Batch ring(*ring_);
     const u64 mask = dma_mask_;
     blk::PlainRequest plain;
     while (lane.next(plain)) {
@@ -320,18 +329,25 @@ inline bool BlockQueue::wants_quiet() const {
 // Takes kBatch at most. The lock is held.
 inline usize BlockQueue::take(blk::CompletionBatch& batch) {
   const usize most = std::min<usize>(ring_->used_count(), kBatch);
-  usize count = shape_.indirect ? take_plain(batch, most) : 0;
+  usize count = take_tables(batch, most);
   while (count < most && take_one(batch)) [[unlikely]] {
     ++count;
-    count += shape_.indirect ? take_plain(batch, most - count) : 0;
+    count += take_tables(batch, most - count);
   }
   return count;
 }
 
+inline usize BlockQueue::take_tables(blk::CompletionBatch& batch, usize most) {
+  return !shape_.indirect     ? 0
+         : ring_->is_packed() ? take_plain<PackedTableCursor>(batch, most)
+                              : take_plain<SplitTableCursor>(batch, most);
+}
+
 // Takes as long as there is nothing but requests that ended well; how many. There is no call on the
 // way, so that all registers are the loop's.
+template <class Cursor>
 [[gnu::noinline]] usize BlockQueue::take_plain(blk::CompletionBatch& batch, usize most) {
-  TableCursor used(*ring_, shape_.depth);
+  Cursor used(*ring_, shape_.depth);
   blk::CompletionBatch::Adder adder(batch);
   blk::HwQueue& hw_queue = *hw_queue_;
   const bool any_polled = polled_.load(std::memory_order_relaxed) != 0;
@@ -350,7 +366,7 @@ inline usize BlockQueue::take(blk::CompletionBatch& batch) {
   return most - left;
 }
 
-// False: the next used buffer makes no sense.
+// False: there is no other used buffer, or it makes no sense.
 [[gnu::noinline]] bool BlockQueue::take_one(blk::CompletionBatch& batch) {
   Used used{};
   if (ring_->take_used({&used, 1}) == 0) {

@@ -108,6 +108,8 @@ class BlockQueue {
   static void remember(blk::Request& request, u32 piece, BusAddr bus);
   static void unmap_data(const blk::Request& request, u32 pieces);
   static void unmap_pieces(const blk::Request& request, u32 pieces);
+  template <class Batch>
+  void add_plain(blk::FreshBios& bios);
   dma::Mapping describe_ranges(const blk::Request& request);
   bool add_chain(u32 token, std::span<dma::Mapping> pieces);
   void tell_device();
@@ -121,7 +123,9 @@ class BlockQueue {
   bool wants_quiet() const;
   bool stay_silent();
   usize take(blk::CompletionBatch& batch);
+  template <class Cursor>
   usize take_plain(blk::CompletionBatch& batch, usize most);
+  usize take_tables(blk::CompletionBatch& batch, usize most);
   bool take_one(blk::CompletionBatch& batch);
   void finish(u32 token, blk::CompletionBatch& batch);
   void finish_id();

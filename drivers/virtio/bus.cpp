@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include <sluice/drivers/virtio/packed_queue.hpp>
 #include <sluice/drivers/virtio/split_queue.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/log.hpp>
@@ -124,17 +125,27 @@ Result<Virtqueue*> Device::create_queue(u32 index, u32 wanted, QueueHandler hand
                                         void* context) {
   SLUICE_ASSERT(queue_count_ < kMaxQueues && wanted > 0);
   const u32 most = TRY(transport_.queue_size_max(index));
-  const u32 size = std::bit_floor(std::min({wanted, most, split::kMaxQueueSize}));
-  const SplitQueue::Options options{.event_idx = has(feature::kEventIdx),
-                                    .indirect = has(feature::kIndirectDesc),
-                                    .check_length = !legacy()};
-  std::unique_ptr<SplitQueue> queue =
-      TRY(SplitQueue::create(transport_, index, size, options, name()));
+  std::unique_ptr<Virtqueue> queue = TRY(make_queue(index, std::min(wanted, most)));
   TRY(transport_.set_up_queue(index, queue->place()));
   holds_memory_ = true;
   handlers_[queue_count_] = {handler, context};
   queues_[queue_count_] = std::move(queue);
   return queues_[queue_count_++].get();
+}
+
+// Of `size` elements, or what its layout allows.
+Result<std::unique_ptr<Virtqueue>> Device::make_queue(u32 index, u32 size) {
+  if (has(feature::kRingPacked)) {
+    const PackedQueue::Options options{.event_idx = has(feature::kEventIdx),
+                                       .indirect = has(feature::kIndirectDesc)};
+    return TRY(PackedQueue::create(transport_, index, std::min(size, packed::kMaxQueueSize),
+                                   options, name()));
+  }
+  const SplitQueue::Options options{.event_idx = has(feature::kEventIdx),
+                                    .indirect = has(feature::kIndirectDesc),
+                                    .check_length = !legacy()};
+  return TRY(SplitQueue::create(
+      transport_, index, std::bit_floor(std::min(size, split::kMaxQueueSize)), options, name()));
 }
 
 // The end of a binding: whatever the driver left is stopped, and its queues go.

@@ -94,6 +94,7 @@ class Device final : public dev::Device {
   Driver& virtio_driver() const;
   Result<void> negotiate();
   Result<void> accept_features();
+  Result<std::unique_ptr<Virtqueue>> make_queue(u32 index, u32 size);
   void add_status(u32 bit);
   void was_reset();
   Result<void> set_up_again();

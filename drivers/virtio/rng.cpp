@@ -178,7 +178,8 @@ std::span<const u32> RngDriver::ids() const {
 
 // Of its own it has none (5.4.3).
 u64 RngDriver::features() const {
-  return feature::kEventIdx;
+  return feature::kEventIdx | feature::kRingPacked | feature::kAccessPlatform |
+         feature::kOrderPlatform;
 }
 u64 RngDriver::legacy_features() const {
   return features() | feature::kAnyLayout;

@@ -1,6 +1,6 @@
 // The numbers and structures of virtio 1.2 that the drivers use: feature and status bits, the
-// registers of virtio-mmio, the split ring, and the block device's requests. Used by drivers/virtio
-// alone. Reference: virtio 1.2, 2.1, 2.7, 4.2.2, 4.2.4, 5.2, 6.
+// registers of virtio-mmio, the rings, and the block device's requests. Used by drivers/virtio
+// alone. Reference: virtio 1.2, 2.1, 2.7, 2.8, 4.2.2, 4.2.4, 5.2, 6.
 #pragma once
 
 #include <bit>
@@ -37,6 +37,7 @@ inline constexpr u64 kIndirectDesc = bit(28);
 inline constexpr u64 kEventIdx = bit(29);
 inline constexpr u64 kVersion1 = bit(32);
 inline constexpr u64 kAccessPlatform = bit(33);
+inline constexpr u64 kRingPacked = bit(34);
 inline constexpr u64 kOrderPlatform = bit(36);
 }  // namespace feature
 
@@ -141,6 +142,55 @@ static_assert(Layout::of(256, 4096).used == 8192 && Layout::of(256, 4096).bytes 
 inline constexpr u32 kMaxQueueSize = 32768;
 
 }  // namespace split
+
+// --- The packed ring, 2.8
+// ---------------------------------------------------------------------------------------------
+namespace packed {
+
+inline constexpr u32 kMaxQueueSize = 32768;
+
+// In memory the second half is the length (32 bits), the buffer id (16) and the flags (16). It is
+// one word here, so that it is read and written at once: whoever sees the flags sees the rest.
+struct Descriptor {
+  static constexpr u64 kNext = u64{1} << 48;
+  static constexpr u64 kWrite = u64{1} << 49;     // available: the device writes it; used: it did
+  static constexpr u64 kIndirect = u64{1} << 50;  // this piece is a table of descriptors
+  static constexpr u64 kAvail = u64{1} << 55;
+  static constexpr u64 kUsed = u64{1} << 63;
+  static constexpr u64 kMarks = kAvail | kUsed;
+  static constexpr u64 with_id(u64 id) { return id << 32; }
+  static constexpr u32 id(u64 rest) { return static_cast<u16>(rest >> 32); }
+  static constexpr u32 bytes(u64 rest) { return static_cast<u32>(rest); }
+
+  le64 addr;
+  le64 rest;
+};
+static_assert(sizeof(Descriptor) == 16 && offsetof(Descriptor, rest) == 8);
+
+// An event suppression structure, 2.8.14, as one word: place, wrap counter, flags.
+namespace event {
+inline constexpr u32 kPlace = 0x7fff;
+inline constexpr u32 kWrap = 1 << 15;
+inline constexpr u32 kFlags = 3 << 16;
+inline constexpr u32 kEnable = 0;
+inline constexpr u32 kDisable = 1 << 16;
+inline constexpr u32 kAtDescriptor = 2 << 16;
+}  // namespace event
+
+// Where the three parts lie in one piece of memory of `bytes`. Each side writes lines of its own.
+struct Layout {
+  u32 driver;  // offset; the ring is at 0
+  u32 device;
+  u32 bytes;
+
+  static constexpr Layout of(u32 queue_size) {
+    constexpr u32 kLine = 64;
+    const u32 ring = static_cast<u32>(align_up(queue_size * sizeof(Descriptor), kLine));
+    return {ring, ring + kLine, ring + 2 * kLine};
+  }
+};
+
+}  // namespace packed
 
 // --- The block device, 5.2
 // -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include <sluice/drivers/virtio/ring_memory.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/panic.hpp>
 
@@ -18,40 +19,12 @@ using split::UsedElement;
 
 namespace {
 
-// Le<T> is a T in memory: what the other side reads or writes meanwhile is accessed once, whole,
-// where it stands here.
-template <class T>
-T read_shared(const Le<T>& field) {
-  static_assert(std::endian::native == std::endian::little && sizeof(field) == sizeof(T));
-  return *reinterpret_cast<const volatile T*>(&field);
-}
-template <class T>
-void write_shared(Le<T>& field, T value) {
-  static_assert(std::endian::native == std::endian::little && sizeof(field) == sizeof(T));
-  *reinterpret_cast<volatile T*>(&field) = value;
-}
-
-// Objects of type T in DMA memory, zero as they were allocated.
-template <class T>
-T* objects_at(const DmaBuffer& memory, u32 offset, u32 count) {
-  SLUICE_ASSERT(offset + count * sizeof(T) <= memory.bytes().size());
-  return std::launder(reinterpret_cast<T*>(memory.bytes().data() + offset));
-}
-
 constexpr u16 kLastInTable = 1;    // where a table's last piece stands,
 constexpr u16 kMiddleInTable = 2;  // and from where on the middle does
-
-static_assert(static_cast<u32>(dma::Direction::ToDevice) == 0 &&
-              static_cast<u32>(dma::Direction::FromDevice) == 1);
 
 constexpr bool device_writes(const dma::Mapping& piece) {
   return piece.direction == dma::Direction::FromDevice;
 }
-// How much of it the device writes; without a branch, as it is asked for each piece.
-constexpr u32 writable_part(const dma::Mapping& piece) {
-  return piece.bytes & -static_cast<u32>(piece.direction);
-}
-
 // Of two counts of what was added, not further apart than a ring: counts wrap.
 constexpr bool was_before(u32 position, u32 count) {
   return static_cast<i32>(position - count) < 0;
@@ -97,7 +70,7 @@ Result<std::unique_ptr<SplitQueue>> SplitQueue::create(Transport& transport, u32
 SplitQueue::SplitQueue(Transport& transport, u32 index, u32 size, Options options,
                        std::string_view name, DmaBuffer memory,
                        std::unique_ptr<ChainShadow[]> shadow)
-    : Virtqueue(transport, index, size),
+    : Virtqueue(transport, index, size, false),
       options_(options),
       mask_(static_cast<u16>(size - 1)),
       shadow_(std::move(shadow)),
@@ -155,7 +128,7 @@ bool SplitQueue::add(std::span<const dma::Mapping> pieces, u32 token) {
     last = here;
     here = shadow_[here].next;
     describe(descriptors_[last], piece, Descriptor::kNext, here);
-    writable_bytes += writable_part(piece);
+    writable_bytes += writable_part(piece.bytes, piece.direction);
   }
   descriptors_[last].flags = device_writes(pieces.back()) ? Descriptor::kWrite : u16{0};
   const u16 count = static_cast<u16>(pieces.size());
@@ -189,7 +162,7 @@ void SplitQueue::add_table(usize token, std::byte* table, std::span<const dma::M
   usize at = kMiddleInTable;
   for (const dma::Mapping& piece : middle) {
     describe(descriptors[at], piece, Descriptor::kNext, static_cast<u16>(at + 1));
-    writable_bytes += writable_part(piece);
+    writable_bytes += writable_part(piece.bytes, piece.direction);
     ++at;
   }
   // The last piece stands in front of the middle, where it need not be written again; where there
@@ -203,7 +176,7 @@ void SplitQueue::add_table(usize token, std::byte* table, std::span<const dma::M
   make_available(token, writable_bytes);
 }
 
-TableBatch::TableBatch(Virtqueue& queue)
+SplitTableBatch::SplitTableBatch(Virtqueue& queue)
     : queue_(static_cast<SplitQueue&>(queue)),
       descriptors_(queue_.descriptors_),
       shadows_(queue_.shadow_.get()),
@@ -213,12 +186,12 @@ TableBatch::TableBatch(Virtqueue& queue)
       before_(queue_.added_.load(std::memory_order_relaxed)),
       added_(before_) {}
 
-TableBatch::~TableBatch() {
+SplitTableBatch::~SplitTableBatch() {
   port::store_relaxed(queue_.added_, static_cast<u32>(added_));
 }
 
-void TableBatch::add(usize token, std::byte* table, BusAddr bus, u32 bytes,
-                     dma::Direction direction) {
+void SplitTableBatch::add(usize token, std::byte* table, BusAddr bus, u32 bytes,
+                          dma::Direction direction) {
   ChainShadow& shadow = shadows_[token];
   SLUICE_ASSERT(shadow.lent == 0);
   Descriptor& middle = reinterpret_cast<Descriptor*>(table)[kMiddleInTable];
@@ -300,7 +273,7 @@ bool SplitQueue::take_next(Used& used) {
   return true;
 }
 
-TableCursor::TableCursor(Virtqueue& queue, u32 end)
+SplitTableCursor::SplitTableCursor(Virtqueue& queue, u32 end)
     : queue_(static_cast<SplitQueue&>(queue)),
       ring_(queue_.used_ring_),
       shadows_(queue_.shadow_.get()),
@@ -311,11 +284,11 @@ TableCursor::TableCursor(Virtqueue& queue, u32 end)
   SLUICE_ASSERT(end <= queue.size());
 }
 
-TableCursor::~TableCursor() {
+SplitTableCursor::~SplitTableCursor() {
   port::store_relaxed(queue_.last_used_, static_cast<u32>(taken_));
 }
 
-bool TableCursor::look(usize& token) {
+bool SplitTableCursor::look(usize& token) {
   const UsedElement& element = ring_[taken_ & mask_];
   const u32 id = read_shared(element.id);
   const u32 bytes = read_shared(element.len);
@@ -327,7 +300,7 @@ bool TableCursor::look(usize& token) {
   return bytes < found_->lent && was_before(found_->position, published_);
 }
 
-void TableCursor::take() {
+void SplitTableCursor::take() {
   found_->lent = 0;
   ++taken_;
 }

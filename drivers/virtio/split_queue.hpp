@@ -58,8 +58,8 @@ class SplitQueue final : public Virtqueue {
   void abandon() { virtio::abandon(std::move(memory_)); }
 
  private:
-  friend class TableBatch;
-  friend class TableCursor;
+  friend class SplitTableBatch;
+  friend class SplitTableCursor;
 
   SplitQueue(Transport& transport, u32 index, u32 size, Options options, std::string_view name,
              DmaBuffer memory, std::unique_ptr<ChainShadow[]> shadow);

@@ -1,7 +1,7 @@
 // Virtqueue: the ring through which a driver lends buffers to a device and gets them back, whatever
 // its layout.
-// Used by drivers, which get theirs from virtio::Device; implemented by SplitQueue. Any context.
-// Reference: virtio 1.2, 2.6.
+// Used by drivers, which get theirs from virtio::Device; implemented by SplitQueue and PackedQueue.
+// Any context. Reference: virtio 1.2, 2.6.
 //
 // Order of calls: add buffers (all of one or nothing), publish() once for a batch and notify()
 // where it says so; later take_used(), and enable_interrupts() before going away, which says
@@ -22,8 +22,12 @@
 
 namespace sluice::virtio {
 
+class PackedQueue;
 class SplitQueue;
 struct ChainShadow;
+namespace packed {
+struct BufferShadow;
+}
 
 // A buffer that came back.
 struct Used {
@@ -49,6 +53,7 @@ class Virtqueue {
   Virtqueue& operator=(const Virtqueue&) = delete;
 
   u32 index() const { return index_; }
+  bool is_packed() const { return packed_; }
   u32 size() const { return size_; }
   // The device broke the rules of the ring (what it did is in the log): nothing is added or taken
   // from then on.
@@ -74,8 +79,8 @@ class Virtqueue {
   [[nodiscard]] bool publish();
   void notify() { doorbell_.ring(); }
 
-  // How many buffers the device says that it is done with; 0 also where that cannot be: then the
-  // queue is broken from now on.
+  // How many buffers the device says that it is done with, at most; 0 also where that cannot be:
+  // then the queue is broken from now on.
   u32 used_count();
   // Takes back what the device is done with, as much as `used` holds; how many that were.
   u32 take_used(std::span<Used> used);
@@ -103,30 +108,31 @@ class Virtqueue {
   void abandon();
 
  protected:
-  Virtqueue(Transport& transport, u32 index, u32 size)
-      : doorbell_(transport.doorbell(index)), index_(index), size_(size) {}
+  Virtqueue(Transport& transport, u32 index, u32 size, bool packed)
+      : doorbell_(transport.doorbell(index)), index_(index), size_(size), packed_(packed) {}
   void mark_broken() { broken_ = true; }
   void mark_whole() { broken_ = false; }
 
  private:
-  SplitQueue& split();
-  const SplitQueue& split() const;
+  template <class Self, class Call>
+  static decltype(auto) by_layout(Self& self, Call call);
 
   const Doorbell doorbell_;
   u32 index_;
   u32 size_;
+  const bool packed_;
   bool broken_ = false;
 };
 
 // Adds buffers with one piece in the middle of their tables, as most have, many in a row: what the
 // queue knows of itself is at hand in between. One at a time per queue, and no other call of it
-// while it lives.
-class TableBatch {
+// while it lives. One class for each layout, for a loop that was written once for both.
+class SplitTableBatch {
  public:
-  explicit TableBatch(Virtqueue& queue);
-  TableBatch(const TableBatch&) = delete;
-  TableBatch& operator=(const TableBatch&) = delete;
-  ~TableBatch();
+  explicit SplitTableBatch(Virtqueue& queue);
+  SplitTableBatch(const SplitTableBatch&) = delete;
+  SplitTableBatch& operator=(const SplitTableBatch&) = delete;
+  ~SplitTableBatch();
   // As Virtqueue::add_table().
   void add(usize token, std::byte* table, BusAddr bus, u32 bytes, dma::Direction direction);
   u32 added() const { return static_cast<u32>(added_ - before_); }  // so far
@@ -142,16 +148,38 @@ class TableBatch {
   usize added_;
 };
 
+class PackedTableBatch {
+ public:
+  explicit PackedTableBatch(Virtqueue& queue);
+  PackedTableBatch(const PackedTableBatch&) = delete;
+  PackedTableBatch& operator=(const PackedTableBatch&) = delete;
+  ~PackedTableBatch();
+  void add(usize token, std::byte* table, BusAddr bus, u32 bytes, dma::Direction direction);
+  u32 added() const { return static_cast<u32>(added_ - before_); }
+
+ private:
+  PackedQueue& queue_;
+  packed::BufferShadow* const shadows_;
+  packed::Descriptor* const end_;
+  packed::Descriptor* at_;
+  u64 rest_;  // of the next descriptor, but for its id
+  const usize least_lent_;
+  const usize published_;
+  const usize before_;
+  usize added_;
+};
+
 // Takes used buffers back one by one, of a queue that is used with tables; the same rules. Only
 // those that are as they should be: what is odd is left to Virtqueue::take_used(), which says so.
-class TableCursor {
+class SplitTableCursor {
  public:
   // Tokens from `end` on are odd, too; it is no more than the queue's size.
-  TableCursor(Virtqueue& queue, u32 end);
-  TableCursor(const TableCursor&) = delete;
-  TableCursor& operator=(const TableCursor&) = delete;
-  ~TableCursor();
-  // The token of the next one, of those that Virtqueue::used_count() told of. False: it is odd.
+  SplitTableCursor(Virtqueue& queue, u32 end);
+  SplitTableCursor(const SplitTableCursor&) = delete;
+  SplitTableCursor& operator=(const SplitTableCursor&) = delete;
+  ~SplitTableCursor();
+  // The token of the next one, of those that Virtqueue::used_count() told of. False: it is odd, or
+  // (packed, which only knows how many there are at most) there is none.
   bool look(usize& token);
   // Takes the one that look() found.
   void take();
@@ -165,6 +193,28 @@ class TableCursor {
   const u32 published_;
   usize taken_;
   ChainShadow* found_ = nullptr;
+};
+
+class PackedTableCursor {
+ public:
+  PackedTableCursor(Virtqueue& queue, u32 end);
+  PackedTableCursor(const PackedTableCursor&) = delete;
+  PackedTableCursor& operator=(const PackedTableCursor&) = delete;
+  ~PackedTableCursor();
+  bool look(usize& token);
+  void take();
+
+ private:
+  PackedQueue& queue_;
+  packed::BufferShadow* const shadows_;
+  const packed::Descriptor* const end_;
+  const packed::Descriptor* at_;
+  u64 marks_;  // of the next used descriptor
+  const u32 size_;
+  const u32 token_end_;
+  const u32 published_;
+  usize taken_;
+  packed::BufferShadow* found_ = nullptr;
 };
 
 // Memory that a device may still write to, whatever becomes of its owner.

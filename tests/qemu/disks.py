@@ -85,6 +85,16 @@ def _order():
     check(result.out.index(b"FAT12") < result.out.index(b"FAT16"), "vda is not the first disk")
 
 
+@case("a disk is suspended and resumed, unbound and bound, and reads the same")
+def _driver_life():
+    expected = run("--disk", image("small.img"), "--", "cksum -r vda:/").expect(0).out
+    for legacy in ([], ["--legacy"]):
+        commands = "suspend virtio0; lsdev; resume virtio0; cksum -r vda:/; unbind virtio0; lsblk; bind virtio0; cksum -r vda:/"
+        result = run(*legacy, "--disk", image("small.img"), "--", commands).expect(0, in_out=["suspended"])
+        check(result.out.count(expected) == 2, "the files read otherwise afterwards")
+        run(*legacy, "--disk", image("small.img"), "--", "unbind virtio0; cksum vda:/fill.bin").expect(1, in_err=["no such disk"])
+
+
 @case("without an image the RAM disk reads as zeroes")
 def _empty_ram_disk():
     run("--", "hexdump ram0 -n 32").expect(0, in_out=["00000000  00 00 00 00 00 00 00 00"])

@@ -59,6 +59,38 @@ struct Hardware {
 
 }  // namespace
 
+TEST_CASE("devices are unbound, bound, suspended and resumed by hand") {
+  Machine machine;
+  const Hardware hardware;
+  CHECK(machine.run("unbind child") == 0);
+  CHECK(hardware.child.state() == dev::State::Unbound);
+  CHECK(machine.run("unbind child") == 1);
+  CHECK(machine.error == "unbind: child: it has no driver\n");
+  CHECK(machine.run("bind child") == 0);
+  CHECK(hardware.child.state() == dev::State::Bound);
+  CHECK(machine.run("bind child") == 1);
+  CHECK(machine.error == "bind: child: it has a driver already\n");
+  CHECK(machine.run("suspend good child") == 0);
+  CHECK(machine.run("lsdev") == 0);
+  CHECK(machine.out.find("child  [tester]  suspended\n") != std::string::npos);
+  CHECK(machine.run("suspend good") == 1);
+  CHECK(machine.error == "suspend: good: it is suspended\n");
+  CHECK(machine.run("resume good child") == 0);
+  CHECK(machine.run("resume good") == 1);
+  CHECK(machine.error == "resume: good: it is not suspended\n");
+  CHECK(machine.run("bind broken") == 1);
+  CHECK(machine.error == "bind: broken: its \"version\" is 7\n");
+}
+
+TEST_CASE("what is no device is not bound, and a device has to be named") {
+  Machine machine;
+  const Hardware hardware;
+  CHECK(machine.run("resume nothing") == 1);
+  CHECK(machine.error == "resume: nothing: no such device; lsdev names them\n");
+  CHECK(machine.run("unbind") == 2);
+  CHECK(machine.run("suspend -x good") == 2);
+}
+
 TEST_CASE("lsdev prints the tree with addresses, interrupts and states") {
   Machine machine;
   const Hardware hardware;

@@ -14,9 +14,7 @@ TEST_CASE("Only features that are used are acknowledged") {
                    .queues = 4},
                   {.version = version,
                    .features = referee::kFeatureIndirect | referee::kFeatureEventIdx |
-                               referee::kFeatureAnyLayout | referee::feature_bit(40) |
-                               referee::feature_bit(34)});
-  machine.device().judge.tolerate("packed.unaccepted");
+                               referee::kFeatureAnyLayout | referee::feature_bit(40)});
   machine.plug();
   REQUIRE(machine.vda() != nullptr);
   const u64 used = referee::kBlkSizeMax | referee::kBlkSegMax | referee::kBlkBlockSize |
