@@ -52,7 +52,7 @@ void check_out_of_service(Machine& machine, const Ios& ios, std::string_view sai
 }  // namespace
 
 TEST_CASE("A used ring that lies takes the device out of service") {
-  const Variant variant = any_variant();
+  const Variant variant = any_split_variant();
   INFO(name_of(variant));
   Ios ios;
   Machine machine({.sectors = 8192}, variant.setup(16));

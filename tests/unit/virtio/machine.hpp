@@ -47,8 +47,10 @@ struct Variant {
   std::uint32_t version;
   bool indirect;
   bool event_idx;
+  bool packed = false;
   referee::Setup setup(std::uint16_t queue_num_max = 256) const {
     referee::Setup made{.version = version, .queue_num_max = queue_num_max};
+    made.added = packed ? referee::kFeatureRingPacked : 0;
     made.withheld =
         (indirect ? 0 : referee::kFeatureIndirect) | (event_idx ? 0 : referee::kFeatureEventIdx);
     return made;
@@ -57,16 +59,22 @@ struct Variant {
 
 inline const std::vector<Variant>& all_variants() {
   static const std::vector<Variant> variants = {
-      {1, false, false}, {1, false, true}, {1, true, false}, {1, true, true},
-      {2, false, false}, {2, false, true}, {2, true, false}, {2, true, true}};
+      {1, false, false},      {1, false, true},       {1, true, false},
+      {1, true, true},        {2, false, false},      {2, false, true},
+      {2, true, false},       {2, true, true},        {2, false, false, true},
+      {2, false, true, true}, {2, true, false, true}, {2, true, true, true}};
   return variants;
 }
 inline Variant any_variant() {
   return GENERATE(from_range(all_variants()));
 }
+inline Variant any_split_variant() {
+  return GENERATE(
+      filter([](const Variant& variant) { return !variant.packed; }, from_range(all_variants())));
+}
 inline std::string name_of(const Variant& v) {
-  return "version " + std::to_string(v.version) + (v.indirect ? ", indirect" : "") +
-         (v.event_idx ? ", event_idx" : "");
+  return "version " + std::to_string(v.version) + (v.packed ? ", packed" : "") +
+         (v.indirect ? ", indirect" : "") + (v.event_idx ? ", event_idx" : "");
 }
 
 }  // namespace sluice::test

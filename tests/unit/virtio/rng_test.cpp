@@ -114,6 +114,7 @@ TEST_CASE("An entropy device is bound with what the ring uses, and gives the poo
   CHECK(machine.bound());
   CHECK(machine.device().accepted() ==
         ((variant.event_idx ? referee::kFeatureEventIdx : 0) |
+         (variant.packed ? referee::kFeatureRingPacked : 0) |
          (variant.version == 1 ? referee::kFeatureAnyLayout : referee::kFeatureVersion1)));
   REQUIRE(machine.virtio_device().queues().size() == 1);
   CHECK(entropy::bytes_added() == added + RngDriver::kPoolBytes);
