@@ -11,8 +11,9 @@ u64 max_request_bytes(const Limits& limits, Op op) {
     case Op::Discard:
       return limits.max_discard_bytes;
     case Op::WriteZeroes:
-    case Op::SecureErase:
       return limits.max_write_zeroes_bytes;
+    case Op::SecureErase:
+      return limits.max_secure_erase_bytes;
     case Op::Read:
     case Op::Write:
     case Op::Flush:

@@ -1,6 +1,7 @@
 // Reading a virtio disk's configuration space.
 #include <sluice/drivers/virtio/block_config.hpp>
 
+#include <algorithm>
 #include <bit>
 
 #include <sluice/kernel/log.hpp>
@@ -97,6 +98,15 @@ BlockConfig read_fields(const Device& device, Transport& transport) {
   return config;
 }
 
+// What can be asked for of it: ranges of whole blocks, and no more than a segment holds. The block
+// size makes sense.
+void trim(BlockConfig::Ranges& ranges, const BlockConfig& config) {
+  ranges.sectors =
+      static_cast<u32>(align_down(ranges.sectors, config.block_bytes >> blk::kSectorShift));
+  ranges.count =
+      std::min(ranges.count, config.max_segment_bytes / static_cast<u32>(sizeof(block::Range)));
+}
+
 Result<void> check(Device& device, const BlockConfig& config) {
   if (!std::has_single_bit(config.block_bytes) || config.block_bytes < blk::kSectorBytes ||
       config.block_bytes > kMaxBlockBytes) {
@@ -132,6 +142,9 @@ Result<BlockConfig> BlockConfig::read(Device& device) {
   BlockConfig config = TRY(transport.config_consistent(
       [&device](Transport& from) { return read_fields(device, from); }));
   TRY(check(device, config));
+  trim(config.discard, config);
+  trim(config.write_zeroes, config);
+  trim(config.secure_erase, config);
   if (config.max_segments == 0) {
     config.max_segments = 1;  // devices are known to offer SEG_MAX and say nothing
   }

@@ -26,8 +26,8 @@ struct BlockConfig {
     bool operator==(const Geometry&) const = default;
   };
   Geometry geometry;
-  // How much one range of a request may cover, and how many there may be; 0: the device does not do
-  // it.
+  // How much one range of a request may cover, in whole blocks, and how many there may be, for
+  // max_segment_bytes, too; 0: the device does not do it.
   struct Ranges {
     u32 sectors = 0;
     u32 count = 0;

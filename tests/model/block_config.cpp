@@ -83,6 +83,8 @@ std::uint64_t BlockDevice::config_value(const ConfigField& field) const {
       return options_.seg_max.value_or(0);
     case 20:
       return options_.block_bytes.value_or(kSectorBytes);
+    case 24:
+      return options_.physical_block_exp;
     case 26:
       return 1;
     case 32:

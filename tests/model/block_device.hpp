@@ -42,7 +42,8 @@ struct BlockOptions {
   bool config_wce = false;
   bool writeback = true;  // the cache mode after a reset, where there is a cache to flush
   bool topology = false;
-  std::uint16_t queues = 1;  // more: MQ
+  std::uint8_t physical_block_exp = 0;  // with it: a physical block is 2^that logical ones
+  std::uint16_t queues = 1;             // more: MQ
   // MQ, and what the configuration says of their number, true or not.
   std::optional<std::uint16_t> num_queues{};
   std::string id = "referee";

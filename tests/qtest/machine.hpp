@@ -16,6 +16,7 @@ namespace qemu {
 
 // Without what makes rings fast.
 inline const std::string kBare = ",indirect_desc=off,event_idx=off";
+inline const std::string kPacked = ",packed=on";
 
 // The kinds of disk that everything must work on, a line each.
 inline const std::vector<Disk>& all_disks() {
@@ -24,6 +25,9 @@ inline const std::vector<Disk>& all_disks() {
       {.name = "modern, four queues", .queues = 4},
       {.name = "legacy, one queue", .legacy = true},
       {.name = "legacy, four queues", .legacy = true, .queues = 4},
+      {.name = "packed, one queue", .more_properties = kPacked},
+      {.name = "packed, four queues", .queues = 4, .more_properties = kPacked},
+      {.name = "packed, bare", .more_properties = kPacked + kBare},
       {.name = "modern, bare", .more_properties = kBare},
       {.name = "legacy, bare", .legacy = true, .more_properties = kBare},
   };

@@ -46,9 +46,9 @@ std::vector<std::string> Qemu::words(const Disk& disk) {
   add({"-chardev", socket("qmp", qmp_.socket()), "-mon", "chardev=qmp,mode=control"});
   add({"-qtest-log", "none", "-d", "guest_errors,unimp", "-D", "guest_errors.log"});
   add({"-global", std::string("virtio-mmio.force-legacy=") + (disk.legacy ? "on" : "off")});
-  add({"-blockdev", "driver=file,node-name=file,filename=disk.img"});
+  add({"-blockdev", "driver=file,node-name=file,filename=disk.img,discard=unmap"});
   add({"-object", std::string("throttle-group,id=rate,x-iops-total=") + (disk.slow ? "1" : "0")});
-  add({"-blockdev", "driver=throttle,node-name=image,throttle-group=rate,file=file"});
+  add({"-blockdev", "driver=throttle,node-name=image,throttle-group=rate,file=file,discard=unmap"});
   add({"-device", "virtio-blk-device,id=disk,drive=image,serial=" + std::string(kSerial) +
                       ",num-queues=" + std::to_string(disk.queues) + disk.more_properties});
   return words;

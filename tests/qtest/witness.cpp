@@ -84,4 +84,15 @@ DiskCounts Witness::counts() {
           .flushes = counts["flush_operations"].number()};
 }
 
+std::uint64_t Witness::discards() {
+  const Json answer = qmp_.execute("query-blockstats", R"({"query-nodes": true})");
+  for (const Json& node : answer.items) {
+    if (node["node-name"].text == "file") {
+      const Json& counts = node["driver-specific"];
+      return counts["discard-nb-ok"].number() + counts["discard-nb-failed"].number();
+    }
+  }
+  throw Failure("QEMU's machine has no image file");
+}
+
 }  // namespace qemu

@@ -36,6 +36,8 @@ class Witness {
   DeviceState device();
   QueueState queue(unsigned index);
   DiskCounts counts();
+  // How many discards came to the image file, whether or not the host's file system makes holes.
+  std::uint64_t discards();
 
  private:
   QmpClient& qmp_;

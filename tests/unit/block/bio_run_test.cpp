@@ -71,7 +71,8 @@ TEST_CASE("A run is as long as a request of its operation may be") {
   const Case cases[] = {{Op::Read, 64 * 1024},
                         {Op::Write, 64 * 1024},
                         {Op::Discard, 256 * 1024},
-                        {Op::WriteZeroes, 128 * 1024}};
+                        {Op::WriteZeroes, 128 * 1024},
+                        {Op::SecureErase, 32 * 1024}};
   for (const auto& [op, most_bytes] : cases) {
     SchedulerFixture f;
     MqDeadline scheduler(f.disk);

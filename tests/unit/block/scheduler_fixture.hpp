@@ -61,6 +61,7 @@ class SchedulerFixture {
     limits.max_bytes = 64 * 1024;
     limits.max_discard_bytes = 256 * 1024;
     limits.max_write_zeroes_bytes = 128 * 1024;
+    limits.max_secure_erase_bytes = 32 * 1024;
     return limits;
   }
 
