@@ -35,4 +35,9 @@ inline void clear_software_interrupt() {
   asm volatile("csrci sip, 2" ::: "memory");
 }
 
+// For a hart that has come to its end: until an interrupt is pending, and does nothing about it.
+inline void wait_for_interrupt() {
+  asm volatile("wfi" ::: "memory");
+}
+
 }  // namespace sluice::csr

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include <sluice/boot/csr.hpp>
 #include <sluice/boot/sbi.hpp>
 #include <sluice/boot/stacks.hpp>
 #include <sluice/boot/stop.hpp>
@@ -242,7 +243,7 @@ void power_off(u32 status) {
   }
   sbi::shut_down();
   while (true) {
-    port::idle();
+    csr::wait_for_interrupt();
   }
 }
 

@@ -58,7 +58,7 @@ void stop_here(u64 pc, Context context, std::string_view panic) {
   stopped[index].store(1, std::memory_order_release);
   csr::write_sie(0);  // nothing wakes it any more
   while (true) {
-    port::idle();
+    csr::wait_for_interrupt();
   }
 }
 

@@ -52,6 +52,13 @@ WAYS = {
 }
 
 
+@case("the image that is loaded is no larger than 256 KiB")
+def _image_size():
+    lines = subprocess.run(["readelf", "-lW", os.environ["SLUICE_IMAGE"]], capture_output=True, text=True, check=True).stdout.splitlines()
+    loaded = sum(int(line.split()[4], 16) for line in lines if line.split()[:1] == ["LOAD"])
+    check(0 < loaded <= 256 << 10, f"{loaded} bytes are loaded")
+
+
 @case("the bare ring reads what is on the disk, at every depth, with interrupts and polled")
 def _bare_ring():
     first = int.from_bytes(read(image("small.img"))[:8], "little")

@@ -16,6 +16,14 @@ void pass(Machine& machine, u64 ns) {
   machine.world.settle();
 }
 
+// The device has them, as far as there is room, and does nothing.
+void hold(Machine& machine, const Ios& ios) {
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(ios);
+  machine.world.settle();
+}
+
 // Reads and writes side by side; the writes carry what an untouched disk does not have there.
 Ios mixed(u64 count) {
   Ios ios;
@@ -53,10 +61,7 @@ TEST_CASE("A device that keeps requests for 30 s is reset, and each of them is c
   INFO(name_of(variant));
   const Ios ios = mixed(40);  // more than there are tags
   Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
-  machine.plug();
-  machine.device().knobs.hold = true;
-  machine.submit(ios);
-  machine.world.settle();
+  hold(machine, ios);
   const u64 resets = machine.device().counters().resets;
   pass(machine, kTimeoutNs - 1);
   CHECK(machine.device().counters().resets == resets);
@@ -120,10 +125,7 @@ TEST_CASE("What a device writes late, while its reset goes on, reaches nobody") 
   INFO(name_of(variant));
   const Ios ios = mixed(6);
   Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup());
-  machine.plug();
-  machine.device().knobs.hold = true;
-  machine.submit(ios);
-  machine.world.settle();
+  hold(machine, ios);
   machine.device().knobs.reset_reads = 20;
   // While it is being reset, the device scribbles over all that it was lent.
   u32 scribbles = 0;
@@ -147,10 +149,7 @@ TEST_CASE(
   INFO(name_of(variant));
   const Ios ios = mixed(6);
   Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup());
-  machine.plug();
-  machine.device().knobs.hold = true;
-  machine.submit(ios);
-  machine.world.settle();
+  hold(machine, ios);
   const usize lent = machine.world.arena.live_mappings();
   machine.device().knobs.reset_reads = 20;
   pass(machine, kTimeoutNs);
@@ -189,10 +188,7 @@ TEST_CASE("A device that gives up (DEVICE_NEEDS_RESET) is reset, and nothing is 
   INFO(name_of(variant));
   const Ios ios = mixed(40);
   Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
-  machine.plug();
-  machine.device().knobs.hold = true;
-  machine.submit(ios);
-  machine.world.settle();
+  hold(machine, ios);
   machine.device().release(3);
   machine.device().step();
   machine.device().break_down();
@@ -248,10 +244,7 @@ TEST_CASE("Every queue of a disk is set up again, whichever hart it belongs to")
 TEST_CASE("A disk that is unbound while its device is being reset ends its bios once") {
   const Ios ios = mixed(6);
   Machine machine({.sectors = 8192, .seg_max = 8});
-  machine.plug();
-  machine.device().knobs.hold = true;
-  machine.submit(ios);
-  machine.world.settle();
+  hold(machine, ios);
   machine.device().knobs.reset_reads = 10;
   pass(machine, kTimeoutNs);
   CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
@@ -317,10 +310,7 @@ TEST_CASE("A suspended disk can be unbound, and what waits for it ends") {
 TEST_CASE("A disk that is suspended while its device does not answer waits for the recovery") {
   const Ios ios = mixed(6);
   Machine machine({.sectors = 8192, .seg_max = 8});
-  machine.plug();
-  machine.device().knobs.hold = true;
-  machine.submit(ios);
-  machine.world.settle();
+  hold(machine, ios);
   machine.world.steps.emplace_back([&, once = false]() mutable {
     if (!std::exchange(once, true)) {
       machine.device().break_down();
