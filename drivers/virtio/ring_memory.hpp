@@ -15,11 +15,13 @@ namespace sluice::virtio {
 template <class T>
 T read_shared(const Le<T>& field) {
   static_assert(std::endian::native == std::endian::little && sizeof(field) == sizeof(T));
+  port::before_shared_access(&field, sizeof(field), false);
   return *reinterpret_cast<const volatile T*>(&field);
 }
 template <class T>
 void write_shared(Le<T>& field, T value) {
   static_assert(std::endian::native == std::endian::little && sizeof(field) == sizeof(T));
+  port::before_shared_access(&field, sizeof(field), true);
   *reinterpret_cast<volatile T*>(&field) = value;
 }
 

@@ -81,6 +81,8 @@ class MmioDevice {
   // completed. False where there is nothing to do. A queue sleeps until it is notified; a chain
   // that was published to a sleeping queue without the notification that it asked for is a verdict.
   bool step();
+  // The same, while the driver is in the midst of something: it may be about to notify.
+  bool step_meanwhile();
   // Steps until nothing is left; at most `limit` times. The number of steps.
   std::uint32_t run(std::uint32_t limit = 1'000'000);
 

@@ -13,6 +13,15 @@ bool MmioDevice::step() {
   return at_work() && (take_one() || complete_some());
 }
 
+bool MmioDevice::step_meanwhile() {
+  struct Inside {
+    bool& flag;
+    bool before;
+    ~Inside() { flag = before; }
+  } inside{inside_hook_, std::exchange(inside_hook_, true)};
+  return step();
+}
+
 std::uint32_t MmioDevice::run(std::uint32_t limit) {
   std::uint32_t steps = 0;
   while (steps < limit && step()) {

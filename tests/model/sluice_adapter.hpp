@@ -34,29 +34,40 @@ class SluiceMemory final : public Memory {
   sluice::test::World& world_;
 };
 
-// A device's registers as Sluice's drivers see them.
+// A device's registers as Sluice's drivers see them, with the fences around each access that
+// registers in memory have.
 class SluiceRegisters final : public sluice::MmioRegion {
  public:
   explicit SluiceRegisters(MmioDevice& device) : device_(device) {}
   std::uint64_t bytes() const override { return kRegisterBytes; }
   std::uint8_t read8(std::uint64_t offset) override {
-    return static_cast<std::uint8_t>(device_.read(offset, 1));
+    return static_cast<std::uint8_t>(load_register(offset, 1));
   }
   std::uint16_t read16(std::uint64_t offset) override {
-    return static_cast<std::uint16_t>(device_.read(offset, 2));
+    return static_cast<std::uint16_t>(load_register(offset, 2));
   }
-  std::uint32_t read32(std::uint64_t offset) override { return device_.read(offset, 4); }
+  std::uint32_t read32(std::uint64_t offset) override { return load_register(offset, 4); }
   void write8(std::uint64_t offset, std::uint8_t value) override {
-    device_.write(offset, 1, value);
+    store_register(offset, 1, value);
   }
   void write16(std::uint64_t offset, std::uint16_t value) override {
-    device_.write(offset, 2, value);
+    store_register(offset, 2, value);
   }
   void write32(std::uint64_t offset, std::uint32_t value) override {
-    device_.write(offset, 4, value);
+    store_register(offset, 4, value);
   }
 
  private:
+  std::uint32_t load_register(std::uint64_t offset, unsigned width) {
+    const std::uint32_t value = device_.read(offset, width);
+    sluice::order_after_status();
+    return value;
+  }
+  void store_register(std::uint64_t offset, unsigned width, std::uint32_t value) {
+    sluice::order_before_notify();
+    device_.write(offset, width, value);
+  }
+
   MmioDevice& device_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
@@ -159,6 +160,15 @@ void Arena::scribble_over_mappings(std::byte with) {
       std::memset(region.data, static_cast<int>(with), region.bytes);
     }
   }
+}
+
+u64 Arena::digest() const {
+  u64 digest = 0;
+  for (const auto& [bus, region] : regions_) {
+    const std::string_view text(reinterpret_cast<const char*>(region.data), region.bytes);
+    digest = (digest ^ bus ^ std::hash<std::string_view>{}(text)) * 0x100'0000'01b3;
+  }
+  return digest;
 }
 
 usize Arena::live_mappings() const {

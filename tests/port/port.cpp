@@ -91,6 +91,9 @@ bool dma_map(std::byte* data, u32 bytes, DmaDirection direction, u64 mask, BusAd
   return true;
 }
 void dma_unmap(BusAddr bus, std::byte* data, u32 bytes, DmaDirection direction) {
+  if (watcher != nullptr) {
+    watcher->before_take_back();
+  }
   World::current().arena.unmap(bus, data, bytes, direction);
 }
 

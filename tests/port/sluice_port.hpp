@@ -20,21 +20,46 @@ void store_release(std::atomic<T>& to, T value) {
 
 inline constexpr bool kDmaUnmaps = true;
 
+// A test that looks on: it is called before each access to memory that is shared with a device, at
+// each fence, and when a caller's memory is taken back from the device. One at a time.
+enum class Fence : u8 { RwO, IRw, RwW, RRw, RwRw };
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  virtual void before_access(const void* at, usize bytes, bool is_write) = 0;
+  virtual void fence(Fence kind) = 0;
+  virtual void before_take_back() = 0;
+};
+inline Watcher* watcher = nullptr;
+
+inline void before_shared_access(const void* at, usize bytes, bool is_write) {
+  if (watcher != nullptr) [[unlikely]] {
+    watcher->before_access(at, bytes, is_write);
+  }
+}
+
 // A device model in the same thread would be content with less; one in another process is not.
+template <Fence kKind>
+void fence(std::memory_order order) {
+  std::atomic_thread_fence(order);
+  if (watcher != nullptr) [[unlikely]] {
+    watcher->fence(kKind);
+  }
+}
 inline void fence_rw_o() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  fence<Fence::RwO>(std::memory_order_seq_cst);
 }
 inline void fence_i_rw() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  fence<Fence::IRw>(std::memory_order_seq_cst);
 }
 inline void fence_rw_w() {
-  std::atomic_thread_fence(std::memory_order_release);
+  fence<Fence::RwW>(std::memory_order_release);
 }
 inline void fence_r_rw() {
-  std::atomic_thread_fence(std::memory_order_acquire);
+  fence<Fence::RRw>(std::memory_order_acquire);
 }
 inline void fence_rw_rw() {
-  std::atomic_thread_fence(std::memory_order_seq_cst);
+  fence<Fence::RwRw>(std::memory_order_seq_cst);
 }
 
 bool irq_save();

@@ -59,6 +59,8 @@ class Arena {
 
   usize live() const { return regions_.size(); }
   usize live_mappings() const;
+  // Changes with whatever is written to what is live.
+  u64 digest() const;
   // What a device may do with all that was lent to it for a request.
   void scribble_over_mappings(std::byte with);
   // Memory of each kind that allocate() and map() still give before they fail; default: no limit.

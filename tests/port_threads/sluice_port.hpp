@@ -21,6 +21,8 @@ void store_release(std::atomic<T>& to, T value) {
 
 inline constexpr bool kDmaUnmaps = true;
 
+inline void before_shared_access(const void*, usize, bool) {}
+
 // Device models are threads, too, and use atomics.
 inline void fence_rw_o() {
   asm volatile("" ::: "memory");

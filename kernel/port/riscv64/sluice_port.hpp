@@ -25,6 +25,9 @@ inline void store_release(std::atomic<T>& to, T value) {
 // Lending memory to a device leaves nothing to be taken back.
 inline constexpr bool kDmaUnmaps = false;
 
+// The device is not asked to wait.
+inline void before_shared_access(const void*, usize, bool) {}
+
 inline void fence_rw_o() {
   asm volatile("fence rw, o" ::: "memory");
 }
