@@ -78,7 +78,9 @@ bool Controller::dispatch(u32 source) {
 void Controller::release(u32 source) {
   Action& action = actions_[source];
   const ActionGuard guard(action);
-  disable(source, *action.affinity);
+  if (action.affinity != nullptr) {
+    disable(source, *action.affinity);
+  }
   action.affinity = nullptr;
   action.handler = nullptr;
 }
@@ -192,10 +194,24 @@ Result<void> set_affinity(u32 phandle, u32 source, Hart& hart) {
   if (!reaches(*controller, hart, action.name, source)) {
     return fail(Errc::NotSupported);
   }
-  controller->disable(source, *action.affinity);
+  if (action.affinity != nullptr) {
+    controller->disable(source, *action.affinity);
+  }
   action.affinity = &hart;
   controller->enable(source, hart);
   return {};
+}
+
+void silence(u32 phandle, u32 source) {
+  Controller* const controller = find_controller(phandle);
+  if (controller == nullptr || source >= controller->actions_.size()) {
+    return;
+  }
+  Action& action = controller->actions_[source];
+  const ActionGuard guard(action);
+  if (Hart* const hart = std::exchange(action.affinity, nullptr); hart != nullptr) {
+    controller->disable(source, *hart);
+  }
 }
 
 }  // namespace sluice::irq

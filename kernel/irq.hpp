@@ -66,6 +66,7 @@ class Controller {
   friend Controller* find_controller(u32 phandle);
   friend Result<class Registration> request(u32, u32, Handler, void*, std::string_view, Hart&);
   friend Result<void> set_affinity(u32, u32, Hart&);
+  friend void silence(u32, u32);
   static void serve_all(Controller* first);
   void disable_unwanted(u32 source);
   void release(u32 source);
@@ -114,6 +115,10 @@ Result<Registration> request(u32 phandle, u32 source, Handler handler, void* con
 // nobody holds it; NotSupported, logged: the controller does not reach that hart. Any context in
 // which no lock is held that the handler takes.
 Result<void> set_affinity(u32 phandle, u32 source, Hart& hart);
+
+// Has a source that is held interrupt no hart until the next set_affinity(): for one whose device
+// never lets go of its line. Nothing happens where nobody holds it. Any context, as set_affinity().
+void silence(u32 phandle, u32 source);
 
 // What the trap handler calls for an external interrupt, interrupts off, as serve(first): the only
 // controller's function, or one that asks them all. Irq context is entered around handlers alone.

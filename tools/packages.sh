@@ -30,6 +30,8 @@ test   sgdisk                 1.0   gdisk
 test   clang-format-19        19    clang-format-19
 test   clang-tidy-19          19    clang-tidy-19
 test   shellcheck             0.7   shellcheck
+fuzz   clang++-19             19    clang-19
+fuzz   libfuzzer-19           0     libclang-rt-19-dev
 bench  qemu-img               7.0   qemu-utils
 chart  gnuplot                5.0   gnuplot-nox
 gdb    gdb                    10    gdb-multiarch
@@ -83,6 +85,7 @@ locate() {
     catch2) header catch2/catch_all.hpp || header catch2/catch.hpp ;;
     rapidcheck) header rapidcheck.h ;;
     libfdt) header libfdt.h ;;
+    libfuzzer-19) first_file /usr/lib/llvm-19/lib/clang/19/lib/*/libclang_rt.fuzzer*.a ;;
     *) command -v "$1" ;;
   esac
 }
@@ -96,7 +99,7 @@ version() {
       text=$(sed -n 's/^#define CATCH_VERSION_[MP].* //p' "$(dirname "$2")"/catch{,_version_macros}.hpp 2>/dev/null |
         paste -s -d . || true)
       ;;
-    libfdt | rapidcheck) text='' ;;
+    libfdt | libfuzzer-19 | rapidcheck) text='' ;;
     mkfs.fat) text=$("$2" --help 2>&1 || true) ;;
     *) text=$("$2" --version 2>&1 || true) ;;
   esac

@@ -100,6 +100,18 @@ Result<void> Device::request_irq(u32 index, irq::Handler handler, void* context)
   return reject(registration.error(), "its interrupt cannot be had");
 }
 
+void Device::silence_irqs() {
+  for (const IrqResource& irq : std::span(irqs).first(irq_count)) {
+    irq::silence(irq.controller_phandle, irq.source);
+  }
+}
+
+void Device::restore_irqs() {
+  for (const IrqResource& irq : std::span(irqs).first(irq_count)) {
+    (void)irq::set_affinity(irq.controller_phandle, irq.source, hart(0));  // NotFound: never asked
+  }
+}
+
 Result<void> Device::add_release(void (*release)(void* context), void* context) {
   auto* managed = new (std::nothrow) Managed{managed_, release, context};
   if (managed == nullptr) {

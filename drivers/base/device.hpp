@@ -76,6 +76,10 @@ class Device : public ListNode<> {
   // Asks for interrupt `index`; the handler runs in irq context. A bound device may ask too, and
   // counts as bound after its controller from then on. Defer, OutOfRange, Busy, NoMemory.
   Result<void> request_irq(u32 index, irq::Handler handler, void* context);
+  // Keeps all that it has of interrupts from every hart, and lets them through again, to the hart
+  // that booted. Any context in which no lock is held that a handler takes.
+  void silence_irqs();
+  void restore_irqs();
   // A T constructed with `args`, destroyed with the binding. NoMemory.
   template <class T, class... Args>
   Result<T*> make(Args&&... args);

@@ -22,7 +22,14 @@ constexpr u64 kNsPerMs = 1'000'000;
 
 }  // namespace
 
-BlockDisk::BlockDisk(Device& device) : device_(device) {}
+BlockDisk::BlockDisk(Device& device)
+    : device_(device),
+      lost_timer_([](void* disk) { static_cast<BlockDisk*>(disk)->look_after_lost_question(); },
+                  this) {}
+
+BlockDisk::~BlockDisk() {
+  lost_timer_.cancel_and_wait();
+}
 
 // --- Set-up --------------------------------------------------------------------------------------
 
@@ -287,6 +294,7 @@ Result<std::span<const std::byte>> BlockDisk::ask(u32 type, u32 bytes) {
   if (state.compare_exchange_strong(asked, State::Lost)) {
     log::error("{}: no answer to {}", device_.name(),
                type == block::kTypeGetId ? "GET_ID" : "GET_LIFETIME");
+    lost_timer_.arm(clock::now_ns() + disk_->timeout_ns());
     return fail(Errc::Timeout);
   }
   if (state.load() == State::Failed) {
@@ -298,6 +306,14 @@ Result<std::span<const std::byte>> BlockDisk::ask(u32 type, u32 bytes) {
     return fail(status == block::kStatusUnsupported ? Errc::NotSupported : Errc::Io);
   }
   return queue.answer(bytes);
+}
+
+// It still has room in the ring, for which requests may be waiting that have no timeout yet.
+void BlockDisk::look_after_lost_question() {
+  if (queues_[0]->id_state().load() == BlockQueue::IdState::Lost) {
+    log::error("{}: the device keeps a question; it is reset", device_.name());
+    device_.recover();
+  }
 }
 
 Result<BlockDriver::DiskId> BlockDisk::read_id() {

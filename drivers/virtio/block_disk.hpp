@@ -21,6 +21,7 @@ class BlockDisk final : public blk::QueueOps {
   static constexpr u32 kMostVainResets = 2;
 
   explicit BlockDisk(Device& device);
+  ~BlockDisk();
 
   // --- Life, in this order; task ---
   // Makes queues, memory, tags and disk. NoMemory, Malformed, NotSupported, and what the transport
@@ -75,6 +76,7 @@ class BlockDisk final : public blk::QueueOps {
   void fail_in_flight(blk::Status status);
   Result<void> begin_again();
   void tell_cache_mode();
+  void look_after_lost_question();
   Result<std::span<const std::byte>> ask(u32 type, u32 bytes);
   u64 requests_ended() const;
   BlockQueue& queue_of(const blk::HwQueue& queue) const {
@@ -88,6 +90,7 @@ class BlockDisk final : public blk::QueueOps {
   bool stands_still_ = false;  // it was quiesced for a reset
   u32 vain_resets_ = 0;        // since it has answered something
   u64 ended_at_reset_ = 0;     // requests that had ended when it was reset last
+  Timer lost_timer_;           // of a question that nobody waits for any more
   std::array<std::unique_ptr<BlockQueue>, kMaxQueues> queues_;
   u32 queue_count_ = 0;
   std::unique_ptr<blk::TagSet> tag_set_;

@@ -42,6 +42,9 @@ Result<void> Device::negotiate() {
   // 1. Reset.
   TRY(reset());
   trouble_.store(Trouble::None, std::memory_order_relaxed);
+  if (silenced_.exchange(0, std::memory_order_relaxed) != 0) {
+    parent()->restore_irqs();
+  }
   // 2. We have seen it. 3. We know how to drive it.
   add_status(status::kAcknowledge);
   add_status(status::kDriver);
@@ -74,6 +77,9 @@ void Device::ready() {
   if (!live()) {
     live_.store(1, std::memory_order_release);  // first: an interrupt may come at once
     add_status(status::kDriverOk);
+    if (trouble_.load(std::memory_order_relaxed) != Trouble::None) [[unlikely]] {
+      post_to(hart(0), work_);  // it came before we were ready for it
+    }
   }
 }
 
@@ -124,7 +130,12 @@ Result<void> Device::set_up_again() {
 Result<Virtqueue*> Device::create_queue(u32 index, u32 wanted, QueueHandler handler,
                                         void* context) {
   SLUICE_ASSERT(queue_count_ < kMaxQueues && wanted > 0);
-  const u32 most = TRY(transport_.queue_size_max(index));
+  const Result<u32> size_max = transport_.queue_size_max(index);
+  if (!size_max) {
+    return reject(size_max.error() == Errc::NotFound ? Errc::Malformed : size_max.error(),
+                  "it lacks a queue, or has it in use");
+  }
+  const u32 most = *size_max;
   std::unique_ptr<Virtqueue> queue = TRY(make_queue(index, std::min(wanted, most)));
   TRY(transport_.set_up_queue(index, queue->place()));
   holds_memory_ = true;
@@ -181,6 +192,9 @@ void Device::give_up() {
 // --- Device: interrupts --------------------------------------------------------------------------
 
 void Device::handle_interrupt() {
+  if (++interrupts_ == kMostVainInterrupts) [[unlikely]] {
+    look_for_storm();
+  }
   const u32 causes = transport_.take_interrupts();
   if (!live()) [[unlikely]] {
     return;  // it was reset meanwhile
@@ -193,6 +207,27 @@ void Device::handle_interrupt() {
   if ((causes & kInterruptConfig) != 0) [[unlikely]] {
     post_to(hart(0), work_);
   }
+}
+
+// An honest device interrupts for what it did. One at its line all the time leaves the hart nothing
+// else to do.
+[[gnu::cold, gnu::noinline]] void Device::look_for_storm() {
+  const u64 now = clock::now_ns();
+  u32 buffers = live() ? 0 : buffers_at_look_;  // else the queues may be going
+  for (const std::unique_ptr<Virtqueue>& queue :
+       std::span(queues_).first(live() ? queue_count_ : 0)) {
+    buffers += queue->taken();
+  }
+  const u64 passed_ns = now - std::exchange(looked_ns_, now);
+  interrupts_ = 0;
+  if (std::exchange(buffers_at_look_, buffers) != buffers || passed_ns > kStormNs) {
+    return;
+  }
+  silenced_.store(1, std::memory_order_relaxed);
+  parent()->silence_irqs();
+  log::error("{}: {} interrupts within {} ms, and no buffer came back: its interrupt is disabled",
+             name(), kMostVainInterrupts, passed_ns / 1'000'000);
+  break_down();
 }
 
 // --- Device: trouble -----------------------------------------------------------------------------

@@ -47,8 +47,8 @@ class Device final : public dev::Device {
 
   // In Driver::probe: queue `index` with `wanted` elements, or what the device has where that is
   // less, rounded down to a power of two. `handler` is called in irq context when buffers may have
-  // come back; the queue lives until the driver is unbound. NotFound, NoMemory, and what the
-  // transport says.
+  // come back; the queue lives until the driver is unbound. Malformed: there is none, logged
+  // (NotFound would say that there is no device); NoMemory; and what the transport says.
   Result<Virtqueue*> create_queue(u32 index, u32 wanted, QueueHandler handler, void* context);
   std::span<const std::unique_ptr<Virtqueue>> queues() const {
     return {queues_.data(), queue_count_};
@@ -75,7 +75,8 @@ class Device final : public dev::Device {
   void recover();
 
   // The transport's interrupt: reads and acknowledges its cause, then serves queues and
-  // configuration. Irq.
+  // configuration. A line that never goes down is disabled, and the device taken out of service.
+  // Irq.
   void handle_interrupt();
 
  private:
@@ -91,6 +92,11 @@ class Device final : public dev::Device {
   static constexpr u32 kMostLooks = 300;  // at a reset that goes on, and in between:
   static constexpr u64 kLookPauseNs = 10'000'000;
 
+  // So many interrupts within so long, and no buffer came back meanwhile: none of them had a
+  // reason.
+  static constexpr u32 kMostVainInterrupts = 10'000;
+  static constexpr u64 kStormNs = 10'000'000'000;
+
   Driver& virtio_driver() const;
   Result<void> negotiate();
   Result<void> accept_features();
@@ -100,6 +106,7 @@ class Device final : public dev::Device {
   Result<void> set_up_again();
   void give_up();
   void stop();
+  void look_for_storm();
   void report(Trouble trouble);
   void serve();
   void begin_recovery();
@@ -116,6 +123,11 @@ class Device final : public dev::Device {
   bool deaf_ = false;          // the last reset did not succeed
   std::atomic<Trouble> trouble_{Trouble::None};
   u32 looks_left_ = 0;  // not 0: a recovery goes on
+  // Since the last look for a storm, and how it was then.
+  u32 interrupts_ = 0;
+  u32 buffers_at_look_ = 0;
+  u64 looked_ns_ = 0;
+  std::atomic<u32> silenced_{0};
   u32 queue_count_ = 0;
   std::array<std::unique_ptr<Virtqueue>, kMaxQueues> queues_;
   std::array<QueueInterrupt, kMaxQueues> handlers_;

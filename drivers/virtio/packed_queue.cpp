@@ -363,6 +363,14 @@ void PackedTableCursor::take() {
   return false;
 }
 
+// Descriptors are used in their order: one behind the next makes no sense, and we would look for
+// the next without end.
+[[gnu::cold, gnu::noinline]] void PackedQueue::report_gap(u32 place) {
+  mark_broken();
+  log::error("{}: queue {} is broken: descriptor {} is used, and {} before it is not", name_,
+             index(), place, used_.place);
+}
+
 // --- Interrupts, 2.8.10 --------------------------------------------------------------------------
 
 void PackedQueue::disable_interrupts() {
@@ -384,7 +392,14 @@ bool PackedQueue::enable_interrupts(u32 skip) {
   // With tables each used buffer has one descriptor, so that it shows whether this one passed; a
   // list's others stay as they were.
   const packed::Position& last = tables_ ? asked : used_;
-  return (read_shared(descriptors_[last.place].rest) & Descriptor::kMarks) != last.marks;
+  if ((read_shared(descriptors_[last.place].rest) & Descriptor::kMarks) != last.marks) {
+    return true;
+  }
+  order_after_index();
+  if (!has_used()) [[unlikely]] {
+    report_gap(last.place);
+  }
+  return false;
 }
 
 }  // namespace sluice::virtio

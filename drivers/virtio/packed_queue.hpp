@@ -7,6 +7,7 @@
 // together, and believed only where the shadow agrees.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string_view>
@@ -67,13 +68,14 @@ class PackedQueue final : public Virtqueue {
                      const dma::Mapping& last);
   void add_table(usize token, std::byte* table, std::span<const dma::Mapping> middle);
   bool publish();
-  // There is no index to read: either none, or no more than are in flight.
-  u32 used_count() const { return has_used() && !broken() ? in_flight() : 0; }
+  // There is no index to read: either none, or no more than are in flight, or one that is not.
+  u32 used_count() const { return has_used() && !broken() ? std::max(in_flight(), 1U) : 0; }
   u32 take_used(std::span<Used> used);
   bool has_used() const;
   u32 in_flight() const {
     return published_.load(std::memory_order_relaxed) - taken_.load(std::memory_order_relaxed);
   }
+  u32 taken() const { return taken_.load(std::memory_order_relaxed); }
   u32 free_descriptors() const { return free_count_; }
   void disable_interrupts();
   // Where buffers are lists of several descriptors the interrupt may come after fewer than `skip`:
@@ -94,6 +96,7 @@ class PackedQueue final : public Virtqueue {
   bool take_next(Used& used);
   bool accept(u32 id, u64 rest, u32& bytes);
   bool report(u32 id, u32 bytes, const char* complaint);
+  void report_gap(u32 place);
 
   Options options_;
   bool tables_ = false;      // used with tables: token n has the id n

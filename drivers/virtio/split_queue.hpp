@@ -53,6 +53,7 @@ class SplitQueue final : public Virtqueue {
   u32 in_flight() const {
     return published_.load(std::memory_order_relaxed) - last_used_.load(std::memory_order_relaxed);
   }
+  u32 taken() const { return last_used_.load(std::memory_order_relaxed); }
   u32 free_descriptors() const { return free_count_; }
   void disable_interrupts();
   bool enable_interrupts(u32 skip);

@@ -38,6 +38,9 @@ bool Virtqueue::has_used() const {
 u32 Virtqueue::in_flight() const {
   return by_layout(*this, [](auto& ring) { return ring.in_flight(); });
 }
+u32 Virtqueue::taken() const {
+  return by_layout(*this, [](auto& ring) { return ring.taken(); });
+}
 u32 Virtqueue::free_descriptors() const {
   return by_layout(*this, [](auto& ring) { return ring.free_descriptors(); });
 }

@@ -88,6 +88,8 @@ class Virtqueue {
   bool has_used() const;
   // Published and not taken back yet.
   u32 in_flight() const;
+  // Buffers that came back since it was made or restarted, modulo 2^32.
+  u32 taken() const;
   // Descriptors that the next add() can use.
   u32 free_descriptors() const;
 

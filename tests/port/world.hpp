@@ -63,6 +63,8 @@ class Arena {
   u64 digest() const;
   // What a device may do with all that was lent to it for a request.
   void scribble_over_mappings(std::byte with);
+  // All that is still lent is nobody's any more: what was left to a device that never let go of it.
+  void forget() { regions_.clear(); }
   // Memory of each kind that allocate() and map() still give before they fail; default: no limit.
   usize allocations_left = ~usize{0};
 

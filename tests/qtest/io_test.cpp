@@ -86,6 +86,7 @@ void aim(Io& io, u32 batch, u32 place) {
 
 }  // namespace
 
+// V2: a device in another process, so that a missing barrier or a cached index shows as a hang.
 TEST_CASE("70 000 requests take the indices of a ring past 65 535, and none is lost or mixed up") {
   const qemu::Disk disk = qemu::any_disk();
   INFO(disk.name);

@@ -66,6 +66,9 @@ struct Setting {
     if (!self.stuck) {
       self.plic.level[self.last_source] = false;
     }
+    if (self.silence_in_handler) {
+      irq::silence(kPhandle, self.last_source);
+    }
     if (self.give_up_in_handler) {
       self.held = {};
     }
@@ -84,6 +87,7 @@ struct Setting {
   bool move_in_handler = false;
   bool stuck = false;
   bool give_up_in_handler = false;
+  bool silence_in_handler = false;
 };
 
 TreeBuilder::Blob one_hart() {
@@ -189,6 +193,23 @@ TEST_CASE("plic: a source that its handler gives back is completed all the same"
   s.plic.level[10] = true;
   s.take_interrupt();
   CHECK(s.handled == 2);
+}
+
+TEST_CASE("plic: a source that stays up and is silenced by its handler lets the hart go on") {
+  Setting s(one_hart());
+  s.request(10);
+  s.stuck = true;
+  s.silence_in_handler = true;
+  s.plic.level[10] = true;
+  s.take_interrupt();
+  CHECK(s.plic.claimed.none());
+  CHECK(s.plic.best(1) == 0);
+  CHECK_FALSE(s.plic.enabled[1][10]);
+  s.stuck = s.silence_in_handler = false;
+  REQUIRE(irq::set_affinity(kPhandle, 10, hart(0)));
+  s.take_interrupt();
+  CHECK(s.handled == 2);
+  CHECK(s.plic.best(1) == 0);
 }
 
 TEST_CASE("plic: a source that nobody asked for is completed, disabled and named") {

@@ -76,6 +76,38 @@ TEST_CASE("irq: what cannot be had says why") {
   CHECK(world.controller.enabled(7));
 }
 
+TEST_CASE("irq: a source that its handler silences interrupts nobody until it is given a hart") {
+  test::World world;
+  struct Stuck {
+    static void handle(void* context) {
+      auto& self = *static_cast<Stuck*>(context);
+      self.world.controller.raise(7);  // its line stays up
+      if (++self.calls % 100 == 0) {
+        irq::silence(1, 7);
+      }
+    }
+    test::World& world;
+    int calls = 0;
+  } stuck{world};
+  {
+    const auto held = irq::request(1, 7, &Stuck::handle, &stuck, "disk");
+    REQUIRE(held);
+    world.controller.raise(7);
+    world.deliver();
+    CHECK(stuck.calls == 100);
+    CHECK_FALSE(world.controller.enabled(7));
+    irq::silence(1, 7);  // once more, and what nobody holds: nothing happens
+    irq::silence(1, 8);
+    irq::silence(1, 64);
+    irq::silence(2, 7);
+    REQUIRE(irq::set_affinity(1, 7, hart(0)));
+    world.deliver();
+    CHECK(stuck.calls == 200);
+  }
+  CHECK_FALSE(world.controller.enabled(7));
+  CHECK(irq::request(1, 7, &Stuck::handle, &stuck, "disk"));
+}
+
 TEST_CASE("irq: an interrupt that nobody asked for is disabled and named") {
   test::World world;
   test::LogLines lines;

@@ -51,6 +51,7 @@ TEST_CASE("Segments keep to size_max") {
   CHECK(io.holds_pattern());
 }
 
+// V9: sectors are 512 bytes whatever the block size.
 TEST_CASE("A block size of 4096 leaves sectors at 512 bytes") {
   Machine machine({.sectors = 1024, .block_bytes = 4096});
   machine.plug();
@@ -179,6 +180,7 @@ TEST_CASE("A configuration change is acknowledged and told") {
   CHECK(machine.run(io) == blk::Status::Ok);
 }
 
+// V8: the order in which the configuration and its generation are read.
 TEST_CASE("A capacity that changes between its halves is read again") {
   const auto version = GENERATE(as<std::uint32_t>{}, 1, 2);
   Machine machine({.sectors = 0x1'ffff'ffff}, {.version = version});

@@ -1,109 +1,65 @@
-// Devices that break the rules, or down: bounded, told with the value, and nothing hangs.
-#include "machine.hpp"
+// Rings that lie: bounded, told with the value, and nothing hangs (bug class V4).
+#include "hostile.hpp"
 
 using namespace sluice;
 using namespace sluice::test;
 
-namespace {
-
-// What a hostile device writes into the used ring behind the referee's back.
-struct UsedRing {
-  explicit UsedRing(Machine& machine)
-      : size_(machine.virtio_device()->queues()[0]->size()), machine_(machine) {
-    const auto* queue =
-        static_cast<virtio::SplitQueue*>(machine.virtio_device()->queues()[0].get());
-    used_ = queue->place().device.value();
-  }
-  void element(std::uint16_t at, std::uint32_t id, std::uint32_t bytes) {
-    const auto memory = machine_.world.arena.at(used_, 4 + 8 * size_);
-    referee::store(memory, 4 + 8 * (at % size_), id);
-    referee::store(memory, 8 + 8 * (at % size_), bytes);
-  }
-  void index(std::uint16_t value) { referee::store(machine_.world.arena.at(used_, 4), 2, value); }
-  // The driver looks, as after an interrupt.
-  void interrupt() {
-    machine_.device().raise_spurious();
-    machine_.world.deliver();
-  }
-
- private:
-  u64 size_;
-  Machine& machine_;
-  u64 used_;
-};
-
-void check_out_of_service(Machine& machine, const Ios& ios, std::string_view said) {
-  // The referee does not know that it was impersonated.
-  machine.device().judge.tolerate("split.used_written");
-  INFO(LogText::text());
-  CHECK(machine.log.count(said) == 1);
-  while (run_pending_work()) {
-  }
-  for (const auto& io : ios) {
-    CHECK(io->ends == 1);
-  }
-  CHECK(machine.log.count("vda: out of service") == 1);
-  Io later(blk::Op::Read, 0, 512);
-  CHECK(machine.run(later) == blk::Status::IoError);
-  CHECK(machine.device().status() == 0);
-  CHECK(machine.world.arena.live_mappings() == 0);
-}
-
-}  // namespace
-
-TEST_CASE("A used ring that lies takes the device out of service") {
+TEST_CASE("A used ring that lies takes the device out of service (V4)") {
   const Variant variant = any_split_variant();
   INFO(name_of(variant));
-  Ios ios;
-  Machine machine({.sectors = 8192}, variant.setup(16));
+  HostileMachine machine({.sectors = 8192}, variant.setup(16));
   machine.plug();
-  machine.device().knobs.hold = true;
-  for (u64 i = 0; i < 4; ++i) {
-    ios.push_back(std::make_unique<Io>(blk::Op::Read, i * 64, 512));
-  }
-  machine.submit(ios);
-  machine.world.settle();
+  const Ios ios = machine.hold_reads(4);
   UsedRing used(machine);
   SECTION("a descriptor beyond the ring") {
     used.element(0, 16, 1);
     used.index(1);
-    used.interrupt();
+    machine.interrupt();
     check_out_of_service(machine, ios, "descriptor 16, which is beyond the ring");
   }
   SECTION("a descriptor far beyond the ring") {
     used.element(0, 0xffff'ffff, 1);
     used.index(1);
-    used.interrupt();
+    machine.interrupt();
     check_out_of_service(machine, ios, "descriptor 4294967295, which is beyond the ring");
   }
   SECTION("a descriptor that was never made available") {
     used.element(0, 15, 1);
     used.index(1);
-    used.interrupt();
+    machine.interrupt();
     check_out_of_service(machine, ios, "descriptor 15, which starts no buffer in flight");
   }
   SECTION("the same buffer twice") {
     used.element(0, 0, 1);
     used.element(1, 0, 1);
     used.index(2);
-    used.interrupt();
+    machine.interrupt();
     check_out_of_service(machine, ios, "descriptor 0, which starts no buffer in flight");
   }
   SECTION("an index that jumps ahead") {
     used.index(5);
-    used.interrupt();
+    machine.interrupt();
     check_out_of_service(machine, ios, "the used index is 5, 5 beyond");
   }
   SECTION("an index that goes back") {
     used.index(0xffff);
-    used.interrupt();
+    machine.interrupt();
     check_out_of_service(machine, ios, "the used index is 65535, 65535 beyond");
+  }
+  SECTION("a buffer that came back already") {
+    machine.device().complete(0);
+    machine.world.deliver();
+    REQUIRE(ios[0]->ok());
+    used.element(1, 0, 1);
+    used.index(2);
+    machine.interrupt();
+    check_out_of_service(machine, ios, "descriptor 0, which starts no buffer in flight");
   }
   if (variant.version == 2) {
     SECTION("more bytes than it was lent") {
       used.element(0, 0, 514);
       used.index(1);
-      used.interrupt();
+      machine.interrupt();
       check_out_of_service(machine, ios,
                            "tells of 514 bytes in descriptor 0, which starts a buffer of less");
     }
@@ -111,36 +67,177 @@ TEST_CASE("A used ring that lies takes the device out of service") {
 }
 
 TEST_CASE("The middle of a chain is no buffer") {
-  Ios ios;
-  Machine machine({.sectors = 8192}, Variant{2, false, true}.setup(16));
+  HostileMachine machine({.sectors = 8192}, Variant{2, false, true}.setup(16));
   machine.plug();
-  machine.device().knobs.hold = true;
-  ios.push_back(std::make_unique<Io>(blk::Op::Read, 0, 512));
-  machine.submit(ios);
-  machine.world.settle();
+  const Ios ios = machine.hold_reads(1);
   UsedRing used(machine);
   used.element(0, 1, 1);
   used.index(1);
-  used.interrupt();
+  machine.interrupt();
   check_out_of_service(machine, ios, "descriptor 1, which starts no buffer in flight");
 }
 
 TEST_CASE("A legacy device may get the used length wrong") {
-  Ios ios;
-  Machine machine({.sectors = 8192}, Variant{1, false, true}.setup(16));
+  HostileMachine machine({.sectors = 8192}, Variant{1, false, true}.setup(16));
   machine.plug();
-  machine.device().judge.tolerate("split.used_written");
-  machine.device().knobs.hold = true;
-  ios.push_back(std::make_unique<Io>(blk::Op::Read, 0, 512));
-  machine.submit(ios);
-  machine.world.settle();
+  const Ios ios = machine.hold_reads(1);
   UsedRing used(machine);
   used.element(0, 0, 0xffff'ffff);
   used.index(1);
-  used.interrupt();
+  machine.interrupt();
   CHECK(ios[0]->done());  // its status byte was never written
   CHECK(ios[0]->bio.status == blk::Status::IoError);
   CHECK(!machine.log.has("broken"));
+}
+
+namespace {
+
+// Adds a buffer to queue 0 and does not publish it; where its id is known to be, as the queue is
+// fresh but for one request. The memory outlives the queue's use of it.
+u32 add_unpublished(HostileMachine& machine, const Variant& variant, std::span<std::byte> table) {
+  const std::array one{dma::Mapping{BusAddr(0x1000), nullptr, 512, dma::Direction::FromDevice}};
+  if (variant.indirect) {
+    constexpr u32 kToken = 7;
+    machine.queue().add_table(kToken, table.data(), one);
+    return kToken;
+  }
+  REQUIRE(machine.queue().add(one, 0));
+  return variant.packed ? 1 : 3;  // behind the request's only id, or its three descriptors
+}
+
+}  // namespace
+
+TEST_CASE("A buffer that was added and not shown yet cannot come back (V4)") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  std::array<std::byte, 128> table{};
+  HostileMachine machine({.sectors = 8192}, variant.setup(16));
+  machine.plug();
+  const Ios ios = machine.hold_reads(1);
+  const u32 id = add_unpublished(machine, variant, table);
+  if (variant.packed) {
+    PackedRing(machine).descriptor(0, id, 1);
+    machine.interrupt();
+    check_out_of_service(machine, ios,
+                         "in buffer " + std::to_string(id) + ", which is not in flight");
+  } else {
+    UsedRing used(machine);
+    used.element(0, id, 1);
+    used.index(1);
+    machine.interrupt();
+    check_out_of_service(machine, ios,
+                         "descriptor " + std::to_string(id) + ", which starts no buffer in flight");
+  }
+}
+
+TEST_CASE("A packed ring that lies takes the device out of service (V4)") {
+  const Variant variant = any_packed_variant();
+  INFO(name_of(variant));
+  HostileMachine machine({.sectors = 8192}, variant.setup(16));
+  machine.plug();
+  const Ios ios = machine.hold_reads(4);
+  PackedRing ring(machine);
+  // Behind the first buffer: how many descriptors of the ring has a request?
+  const u32 second = variant.indirect ? 1 : 3;
+  SECTION("a buffer beyond the ring") {
+    ring.descriptor(0, 16, 1);
+    machine.interrupt();
+    check_out_of_service(machine, ios, "1 bytes in buffer 16, which is beyond the ring");
+  }
+  SECTION("a buffer far beyond the ring") {
+    ring.descriptor(0, 0xffff, 1);
+    machine.interrupt();
+    check_out_of_service(machine, ios, "1 bytes in buffer 65535, which is beyond the ring");
+  }
+  SECTION("a buffer that was never made available") {
+    ring.descriptor(0, 9, 1);
+    machine.interrupt();
+    check_out_of_service(machine, ios, "1 bytes in buffer 9, which is not in flight");
+  }
+  SECTION("the same buffer twice") {
+    ring.descriptor(0, 0, 1);
+    ring.descriptor(second, 0, 1);
+    machine.interrupt();
+    check_out_of_service(machine, ios, "1 bytes in buffer 0, which is not in flight");
+  }
+  SECTION("more bytes than it was lent") {
+    ring.descriptor(0, 0, 514);
+    machine.interrupt();
+    check_out_of_service(machine, ios, "514 bytes in buffer 0, which has less to write");
+  }
+  SECTION("used marks all over the ring") {
+    for (u32 at = 0; at < 16; ++at) {
+      ring.descriptor(at, at / second, 1);
+    }
+    machine.interrupt();
+    check_out_of_service(machine, ios, "which is not in flight");
+  }
+  SECTION("used marks where nothing is in flight any more") {
+    machine.device().knobs.hold = false;
+    machine.wait(ios);
+    ring.descriptor(4 * second, 3, 1);
+    machine.interrupt();
+    check_out_of_service(machine, ios, "1 bytes in buffer 3, which is not in flight");
+  }
+}
+
+TEST_CASE("Wrap counters that flap are no used buffers, and harm nobody") {
+  const Variant variant = any_packed_variant();
+  INFO(name_of(variant));
+  HostileMachine machine({.sectors = 8192}, variant.setup(16));
+  machine.plug();
+  const Ios ios = machine.hold_reads(4);
+  PackedRing ring(machine);
+  for (const u32 marks : {0u, u32{referee::kDescUsed}, u32{referee::kDescAvail}, 0u}) {
+    ring.descriptor(0, 0, 1, static_cast<u16>(marks));
+    machine.interrupt();
+    CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
+  }
+  while (machine.device().in_flight() > 0) {
+    machine.device().complete(0);
+  }
+  machine.world.settle();
+  CHECK(all_hold_pattern(ios));
+  machine.neighbour.check();
+}
+
+TEST_CASE("A used descriptor beyond one that is not takes the device out of service") {
+  HostileMachine machine({.sectors = 8192}, Variant{2, true, true, true}.setup(64));
+  machine.plug();
+  const Ios ios = machine.hold_reads(21);
+  PackedRing ring(machine);
+  machine.device().complete(0);
+  machine.world.deliver();  // from now on it is to interrupt for the eleventh of the other twenty
+  ring.descriptor(11, 5, 1);
+  machine.interrupt();
+  check_out_of_service(machine, ios, "descriptor 11 is used, and 1 before it is not");
+}
+
+TEST_CASE("What a device does to descriptors is no concern of a request in flight") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  HostileMachine machine({.sectors = 8192}, variant.setup(16));
+  machine.plug();
+  const Ios ios = machine.hold_reads(4);
+  machine.device().judge.mode = referee::Judge::Mode::Collect;
+  const virtio::QueuePlace place = machine.queue().place();
+  // All of the table, and the available ring with its flags, index and entries; in a packed ring
+  // the marks of the descriptors in flight stay, because there they are what comes back.
+  for (u32 at = 0; at < place.size; ++at) {
+    const auto memory = machine.world.arena.at(place.descriptors.value() + 16 * at, 16);
+    std::fill_n(memory.data(), variant.packed ? 14 : 16, std::byte{0xee});
+  }
+  if (!variant.packed) {
+    std::ranges::fill(machine.world.arena.at(place.driver.value(), 4 + 2 * place.size),
+                      std::byte{0xee});
+  }
+  while (machine.device().in_flight() > 0) {
+    machine.device().complete(0);
+  }
+  machine.world.settle();
+  CHECK(all_hold_pattern(ios));
+  CHECK(machine.virtio_device()->live());
+  machine.neighbour.check();
 }
 
 TEST_CASE("A device that breaks down while its name is asked for answers with an error") {

@@ -4,6 +4,7 @@
 using namespace sluice;
 using namespace sluice::test;
 
+// V1: the legacy and the modern interface, each with what only it has.
 TEST_CASE("A virtio disk is read and written, whatever the version and the features") {
   const Variant variant = any_variant();
   INFO(name_of(variant));
@@ -78,6 +79,7 @@ TEST_CASE("A ring of two without indirect descriptors is refused with its size a
   CHECK((machine.device().status() & referee::kFailed) != 0);
 }
 
+// V13
 TEST_CASE("A ring that is full makes requests wait, and they go on when it has room") {
   const Variant variant = any_variant();
   INFO(name_of(variant));
@@ -204,6 +206,7 @@ TEST_CASE("Many in flight are told of by few interrupts, and none is left behind
   CHECK(machine.world.now_ticks < 1'000'000);  // no timer had to help
 }
 
+// V14: the interrupt that was asked for, and the look afterwards.
 TEST_CASE("A completion among slow ones is told of in time") {
   Ios ios;  // outlive the machine
   Machine machine({.sectors = 8192});
@@ -270,6 +273,7 @@ TEST_CASE("Spurious interrupts do no harm") {
   CHECK(all_ok(ios));
 }
 
+// V3: acknowledge, drain, look again.
 TEST_CASE("A completion between draining and acknowledging is not lost") {
   const Variant variant = any_variant();
   INFO(name_of(variant));

@@ -4,6 +4,7 @@
 using namespace sluice;
 using namespace sluice::test;
 
+// V7: both words of the features, and nothing that was not meant.
 TEST_CASE("Only features that are used are acknowledged") {
   const auto version = GENERATE(as<std::uint32_t>{}, 1, 2);
   Machine machine({.block_bytes = 512,
@@ -138,6 +139,7 @@ TEST_CASE("A reset that takes several reads is waited for") {
   CHECK(ios[0]->bio.status == blk::Status::Removed);
 }
 
+// V5: header, status and data are nobody else's as long as the device may touch them.
 TEST_CASE("A device that does not reset keeps what it was lent, and its bios end all the same") {
   Io io(blk::Op::Read, 0, 4096);
   auto* const machine = new Machine({.sectors = 1024});
@@ -181,6 +183,7 @@ TEST_CASE("Removal with requests in flight ends each of them once") {
   CHECK(machine.world.arena.live() == 0);
 }
 
+// V10: whatever state the device was left in.
 TEST_CASE("A device can be unbound and bound again by hand") {
   const auto version = GENERATE(as<std::uint32_t>{}, 1, 2);
   Machine machine({.sectors = 1024}, {.version = version});

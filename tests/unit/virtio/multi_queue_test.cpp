@@ -45,6 +45,7 @@ u64 requests_of_queue(Machine& machine, u32 queue) {
 
 }  // namespace
 
+// V15: completions of every queue are looked at.
 TEST_CASE("Each hart submits to its own queue, where there are as many") {
   const Variant variant = any_variant();
   INFO(name_of(variant));

@@ -92,6 +92,7 @@ dma::Mapping piece(u64 bus, u32 bytes, bool device_writes) {
 
 }  // namespace
 
+// V6: each piece is at a bus address of its own, and in one piece there.
 TEST_CASE("A chain says where its pieces are, in order") {
   Ring ring(8, {});
   const std::array pieces{piece(0x1000, 16, false), piece(0x2000, 512, true),

@@ -77,6 +77,22 @@ TEST_CASE("A device that keeps requests for 30 s is reset, and each of them is c
   CHECK(machine.log.has("in service again"));
 }
 
+TEST_CASE("A question that the device keeps, in a ring with no room beside it, costs a reset") {
+  Io io(blk::Op::Read, 0, 4096);
+  Machine machine({.sectors = 8192}, Variant{2, false, true}.setup(4));
+  machine.plug();
+  machine.device().knobs.hold = true;
+  CHECK(virtio::BlockDriver::read_id(*machine.virtio_device()).error() == Errc::Timeout);
+  machine.submit(io);
+  pass(machine, kTimeoutNs - 1);
+  CHECK(io.ends == 0);
+  machine.device().knobs.hold = false;
+  pass(machine, 1);
+  machine.world.settle();
+  CHECK(machine.log.count("virtio0: the device keeps a question") == 1);
+  CHECK(io.ok());
+}
+
 TEST_CASE("A device that never answers is given up after two resets in vain") {
   const Variant variant = any_variant();
   INFO(name_of(variant));
@@ -120,6 +136,7 @@ TEST_CASE("A device that answers now and then is reset as often as it takes") {
   CHECK(machine.log.count("in service again") == 5);
 }
 
+// V11
 TEST_CASE("What a device writes late, while its reset goes on, reaches nobody") {
   const Variant variant = any_variant();
   INFO(name_of(variant));

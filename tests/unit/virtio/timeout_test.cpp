@@ -37,6 +37,7 @@ TEST_CASE("A lost interrupt costs 30 s and nothing else") {
   CHECK_FALSE(machine.log.has("out of service"));
 }
 
+// V12: who ends a request submits the next one from there, with every tag in use.
 TEST_CASE("A lost interrupt with all tags in use, and bios that go on as they end, costs no more") {
   // As many readers as there are tags; whoever ends reads on, with a tag that has just come back.
   struct Reader {
@@ -76,6 +77,7 @@ TEST_CASE("A lost interrupt with all tags in use, and bios that go on as they en
   CHECK_FALSE(machine.log.has("out of service"));
 }
 
+// V16: the report says in which queue and under which tag a request is stuck.
 TEST_CASE("A queue whose hart sleeps is looked after, too") {
   Io io(blk::Op::Read, 0, 4096);
   Machine machine({.sectors = 8192, .queues = 4}, {}, {}, 4);

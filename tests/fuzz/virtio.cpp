@@ -1,0 +1,204 @@
+// Fuzzes the virtio disk driver, from the registers to the request layer, by the device in front of
+// it: whatever that does, no rule of C++ is broken, no assertion fails, each bio ends once, and all
+// memory comes back.
+//
+// Input: a byte for the harness, the device's kind (virtio_device.cpp), a byte that says how many
+// bytes of the user's deeds follow, these; the rest is the device's script. An input of zeroes is
+// an honest device that a user plugs and unplugs.
+#include <cstdlib>
+
+#include <sluice/drivers/base/platform_bus.hpp>
+#include <sluice/drivers/block/disk.hpp>
+#include <sluice/drivers/virtio/block.hpp>
+#include <sluice/drivers/virtio/mmio_transport.hpp>
+#include <sluice/kernel/clock.hpp>
+#include <sluice/kernel/command_line.hpp>
+#include <sluice/kernel/work.hpp>
+
+#include "tests/unit/virtio/ios.hpp"
+#include "virtio_device.hpp"
+
+namespace sluice::fuzz {
+namespace {
+
+using test::Io;
+using test::Ios;
+
+constexpr u32 kMostDeeds = 48;
+constexpr PhysAddr kBase{0x1000'1000};
+
+// Stops the fuzzer, in a way that it takes for a crash.
+void require(bool holds, const char* what) {
+  if (!holds) {
+    std::fprintf(stderr, "%s\n", what);
+    std::abort();
+  }
+}
+
+// The log tells of a device that did not reset, and may keep what it was lent, for ever: the bios
+// ended meanwhile, so that nobody takes it back after a later reset.
+bool deaf = false;
+
+const char* command_line_for(u8 byte) {
+  constexpr std::array kLines{"partitions=0", "partitions=1", "virtio_blk.poll_queues=1",
+                              "virtio_blk.queue_size=4 partitions=0"};
+  return kLines[byte % kLines.size()];
+}
+
+// The drivers, and somebody who uses them.
+class User {
+ public:
+  User() {
+    node_.mmio[0] = {kBase, VirtioDevice::kRegisterBytes};
+    node_.mmio_count = 1;
+    node_.irqs[0] = {test::World::current().controller.phandle(), VirtioDevice::kIrqSource};
+    node_.irq_count = 1;
+    dev::add_bus(platform_);
+    dev::add_bus(bus_);
+    platform_.add_driver(mmio_driver_);
+    bus_.add_driver(block_driver_);
+  }
+  User(const User&) = delete;
+  ~User() {
+    platform_.remove_driver(mmio_driver_);
+    bus_.remove_driver(block_driver_);
+    dev::remove_bus(bus_);
+    dev::remove_bus(platform_);
+  }
+
+  void plug() { (void)platform_.add_device(node_); }
+  void unplug() {
+    if (node_.bus() != nullptr) {
+      platform_.remove_device(node_);
+    }
+  }
+  void act(Input& deeds, Ios& ios);
+
+ private:
+  void submit(Ios& ios, blk::Op op, Input& deeds);
+  virtio::Device* device() { return static_cast<virtio::Device*>(bus_.find_device("virtio0")); }
+  bool bound() {
+    return device() != nullptr && device()->state() == dev::State::Bound && !device()->suspended();
+  }
+
+  dev::PlatformBus platform_;
+  virtio::Bus bus_;
+  virtio::MmioDriver mmio_driver_;
+  virtio::BlockDriver block_driver_;
+  dev::Device node_{"virtio-mmio0", nullptr};
+};
+
+void User::submit(Ios& ios, blk::Op op, Input& deeds) {
+  blk::Disk* const disk = blk::find("vda");
+  const u8 place = deeds.take<u8>();
+  const u8 size = deeds.take<u8>();
+  if (disk == nullptr) {
+    return;
+  }
+  const bool data = blk::carries_data(op);
+  ios.push_back(std::make_unique<Io>(op, 8u * place, data ? 512u * (1 + size % 32) : 0,
+                                     data ? 1 + size / 32u : 0));
+  ios.back()->bio.range_bytes = data || op == blk::Op::Flush ? 0 : 512u * (1 + 16u * size);
+  disk->submit(ios.back()->bio);
+}
+
+void User::act(Input& deeds, Ios& ios) {
+  test::World& world = test::World::current();
+  const u8 what = deeds.take<u8>() % 16;
+  switch (what) {
+    case 0:
+      if (device() == nullptr || !device()->suspended()) {  // else they wait for it to wake
+        wait_until([&] { return std::ranges::all_of(ios, [](auto& io) { return io->done(); }); });
+      }
+      break;
+    case 7:
+      world.settle();
+      break;
+    case 8:
+      world.advance_ns(u64{1} << deeds.take<u8>() % 40);
+      break;
+    case 9:
+      if (bound()) {
+        (void)virtio::BlockDriver::read_id(*device());
+      }
+      break;
+    case 10:
+      if (bound()) {
+        (void)virtio::BlockDriver::read_lifetime(*device());
+      }
+      break;
+    case 11:
+      if (device() != nullptr) {
+        (void)(device()->suspended() ? bus_.resume(*device()) : bus_.suspend(*device()));
+      }
+      break;
+    case 12:
+      if (bound()) {
+        (void)bus_.unbind(*device());
+      } else if (device() != nullptr && !device()->suspended()) {
+        (void)bus_.bind(*device());
+      }
+      break;
+    case 13:
+      if (bound()) {
+        (void)virtio::BlockDriver::set_write_cache(*device(), deeds.take<u8>() % 2 != 0);
+      }
+      break;
+    case 14:
+      unplug();
+      plug();
+      break;
+    default:
+      submit(ios, static_cast<blk::Op>(what % blk::kOps), deeds);
+      break;
+  }
+}
+
+void run(Input input) {
+  const u8 setting = input.take<u8>();
+  Ios ios;
+  test::World world(1 + setting % 3);
+  Input shape = input.split(83);
+  Input deeds = input.split(input.take<u8>());
+  VirtioDevice device(world, shape, input);
+  world.add_registers(kBase, device);
+  world.steps.emplace_back([&] { return device.step(); });
+  command_line::set(command_line_for(static_cast<u8>(setting / 3)));
+  User user;
+  user.plug();
+  for (u32 deed = 0; deed < kMostDeeds && !deeds.empty(); ++deed) {
+    user.act(deeds, ios);
+  }
+  if (setting % 2 == 0) {
+    device.tame();
+  }
+  user.unplug();
+  world.settle();
+  device.tame();
+  for (const auto& io : ios) {
+    require(io->ends == 1, "a bio did not end once");
+  }
+  require(world.arena.live() == 0 || deaf, "memory is left over, and nobody said why");
+  world.arena.forget();
+  command_line::set({});
+}
+
+}  // namespace
+}  // namespace sluice::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t bytes) {
+  using namespace sluice;
+  fuzz::deaf = false;
+  log::set_level(log::Level::Debug);
+  log::set_show([](const log::Line& line) {
+    for (const std::string_view sign : {"not reset after", "its reset does not end"}) {
+      fuzz::deaf |= line.text.find(sign) != std::string_view::npos;
+    }
+    if (std::getenv("SLUICE_FUZZ_LOG") != nullptr) {
+      std::fprintf(stderr, "%.*s\n", static_cast<int>(line.text.size()), line.text.data());
+    }
+  });
+  fuzz::run(fuzz::Input({data, bytes}));
+  log::set_show(nullptr);
+  return 0;
+}
