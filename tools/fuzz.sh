@@ -2,6 +2,7 @@
 # Fuzzes a target of tests/fuzz for some seconds, from its kept corpus on.
 # Usage: fuzz.sh TARGET SECONDS [CORPUS]. What is new goes to CORPUS (default: a folder that is thrown away); an input that
 # fails is printed in base64, kept in build/fuzz/failed-TARGET-…, and makes the status 1.
+# The seed is SLUICE_FUZZ_SEED, or else the same each time, so that a failure repeats.
 set -eu
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -16,7 +17,7 @@ failed=$root/build/fuzz/failed-$target-
 rm -f "$failed"*
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-if ! "$root/build/fuzz/tests/fuzz/fuzz_$target" -max_total_time="$seconds" -timeout=10 -max_len=2048 -print_final_stats=1 \
+if ! "$root/build/fuzz/tests/fuzz/fuzz_$target" -seed="${SLUICE_FUZZ_SEED-991}" -max_total_time="$seconds" -timeout=10 -max_len=2048 -print_final_stats=1 \
   -artifact_prefix="$failed" "${3-$scratch}" "$kept" >"$scratch/log" 2>&1; then
   tail -n 60 "$scratch/log" >&2
   for input in "$failed"*; do

@@ -176,12 +176,13 @@ Result<void> BlockDisk::freeze() {
     disk_->unfreeze();
     return fail(Errc::Io);
   }
+  stands_still_ = true;
   return {};
 }
 
 Result<void> BlockDisk::restore() {
   TRY(begin_again());
-  disk_->unfreeze();
+  go_on();
   return {};
 }
 
@@ -199,10 +200,14 @@ bool BlockDisk::reset_prepare() {
 
 Result<void> BlockDisk::reset_done() {
   TRY(begin_again());
-  stands_still_ = false;
   timed_out_ = false;
-  disk_->unquiesce();
+  go_on();
   return {};
+}
+
+void BlockDisk::go_on() {
+  stands_still_ = false;
+  disk_->unquiesce();
 }
 
 // With the limits as they were: requests were made for them.
@@ -251,8 +256,8 @@ void BlockDisk::shutdown() {
 void BlockDisk::failed() {
   log::error("{}: out of service; all its I/O fails from now on", disk_->name());
   fail_in_flight(timed_out_ ? blk::Status::TimedOut : blk::Status::IoError);
-  if (std::exchange(stands_still_, false)) {
-    disk_->unquiesce();  // what waits finds the queues closed
+  if (stands_still_) {
+    go_on();  // what waits finds the queues closed
   }
 }
 
@@ -347,7 +352,7 @@ Result<void> BlockDisk::set_write_cache(bool on) {
   config_.write_cache = on;
   tell_cache_mode();
   disk_->set_write_cache(on);
-  disk_->unfreeze();
+  go_on();
   return {};
 }
 

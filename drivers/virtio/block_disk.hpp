@@ -75,6 +75,7 @@ class BlockDisk final : public blk::QueueOps {
   Result<void> make_queues(const BlockConfig& config, const Counts& counts);
   void fail_in_flight(blk::Status status);
   Result<void> begin_again();
+  void go_on();
   void tell_cache_mode();
   void look_after_lost_question();
   Result<std::span<const std::byte>> ask(u32 type, u32 bytes);
@@ -87,7 +88,7 @@ class BlockDisk final : public blk::QueueOps {
   BlockQueue::Shape shape_;
   BlockConfig config_;
   bool timed_out_ = false;
-  bool stands_still_ = false;  // it was quiesced for a reset
+  bool stands_still_ = false;  // it was quiesced or frozen for a reset
   u32 vain_resets_ = 0;        // since it has answered something
   u64 ended_at_reset_ = 0;     // requests that had ended when it was reset last
   Timer lost_timer_;           // of a question that nobody waits for any more

@@ -162,6 +162,20 @@ TEST_CASE("A reset that never ends, for who is probed, names the status (V10)") 
   check_refused(machine, "not reset after 100000 reads: Status is 0x4f, not 0");
 }
 
+TEST_CASE("A disk that is to be suspended, and whose reset never ends, keeps nobody waiting") {
+  HostileMachine machine;
+  machine.plug();
+  machine.lie(always(referee::kStatus, 0x4f));
+  CHECK_FALSE(machine.bus.suspend(*machine.virtio_device()).has_value());
+  CHECK(machine.log.has("vda: out of service"));
+  Io io(blk::Op::Read, 0, 512);
+  machine.vda()->submit(io.bio);
+  wait_until([&] { return io.done(); });
+  CHECK(io.bio.status == blk::Status::IoError);
+  machine.neighbour.check();
+  machine.lie({});
+}
+
 TEST_CASE("Features that are withdrawn end the probe or the recovery, by name (V7)") {
   HostileMachine machine(all_fields());
   bool withdrawn = false;
