@@ -17,14 +17,11 @@ dev::Device* find_device(std::string_view name) {
 
 // What is odd about an error here, in words.
 std::string_view reason_of(const dev::Device& device, Errc error) {
-  if (!device.reason().empty()) {
-    return device.reason();
-  }
   switch (error) {
     case Errc::Busy:
       return "it has a driver already";
     case Errc::NotFound:
-      return "no driver matches it";
+      return device.reason().empty() ? "no driver matches it" : device.reason();
     case Errc::NotSupported:
       return "its driver does not do that by hand";
     case Errc::Invalid:
@@ -32,7 +29,7 @@ std::string_view reason_of(const dev::Device& device, Errc error) {
              : device.suspended()                ? "it is suspended"
                                                  : "it is not suspended";
     default:
-      return to_string(error);
+      return device.reason().empty() ? to_string(error) : device.reason();
   }
 }
 

@@ -59,13 +59,17 @@ void put_details(Sink& out, const dev::Device& device) {
   device.describe(out);
 }
 
+std::string_view state_of(const dev::Device& device) {
+  return device.suspended() ? "suspended" : dev::to_string(device.state());
+}
+
 void put_device(Sink& out, const dev::Device& device, bool verbose, u32 depth) {
   constexpr std::string_view kIndent = "                  ";
   const std::string_view indent = kIndent.substr(0, 2 * (depth + 1));
   format_to(out, "{}{}  [{}]", indent, device.name(),
             device.driver() != nullptr ? device.driver()->name() : "no driver");
   put_resources(out, device);
-  format_to(out, "  {}", device.suspended() ? "suspended" : dev::to_string(device.state()));
+  format_to(out, "  {}", state_of(device));
   if (!device.reason().empty()) {
     format_to(out, ": {}", device.reason());
   }
@@ -112,7 +116,7 @@ void put_json_device(JsonWriter& json, const dev::Device& device) {
   json.text("name", device.name());
   json.text("parent", device.parent() != nullptr ? device.parent()->name() : "");
   json.text("driver", device.driver() != nullptr ? device.driver()->name() : "");
-  json.text("state", dev::to_string(device.state()));
+  json.text("state", state_of(device));
   json.text("reason", device.reason());
   json.begin_array("registers");
   for (u32 i = 0; i < device.mmio_count; ++i) {

@@ -12,7 +12,7 @@ namespace sluice::boot {
 enum class Claim : u8 { Ours, OursAlready, Others };
 Claim claim_end();
 
-// Asks the other harts to stop, and gives them a tenth of a second. Of whoever has claimed the end;
+// Asks the other harts to stop, and gives them a second. Of whoever has claimed the end;
 // interrupts off.
 void stop_others();
 

@@ -32,8 +32,8 @@ struct alignas(64) Action {
 class Controller {
  public:
   // Claims, dispatches and completes one source that is pending for this hart, if one is: another
-  // interrupts again. Called by the trap handler, by a pointer because each instruction counts
-  // there.
+  // interrupts again. Called by the trap handler and by a hart that idles, by a pointer because
+  // each instruction counts there.
   using Serve = void (*)(Controller* controller);
 
   // `phandle` is how device-tree nodes name it; `actions` has a slot per source and outlives the
@@ -120,8 +120,9 @@ Result<void> set_affinity(u32 phandle, u32 source, Hart& hart);
 // never lets go of its line. Nothing happens where nobody holds it. Any context, as set_affinity().
 void silence(u32 phandle, u32 source);
 
-// What the trap handler calls for an external interrupt, interrupts off, as serve(first): the only
-// controller's function, or one that asks them all. Irq context is entered around handlers alone.
+// What the trap handler and a hart that idles call for an external interrupt, interrupts off, as
+// serve(first): the only controller's function, or one that asks them all. Irq context is entered
+// around handlers alone.
 struct External {
   Controller* first;
   Controller::Serve serve;

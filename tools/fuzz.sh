@@ -17,8 +17,9 @@ failed=$root/build/fuzz/failed-$target-
 rm -f "$failed"*
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+mkdir "$scratch/new"
 if ! "$root/build/fuzz/tests/fuzz/fuzz_$target" -seed="${SLUICE_FUZZ_SEED-991}" -max_total_time="$seconds" -timeout=10 -max_len=2048 -print_final_stats=1 \
-  -artifact_prefix="$failed" "${3-$scratch}" "$kept" >"$scratch/log" 2>&1; then
+  -artifact_prefix="$failed" -reload=0 "${3-$scratch/new}" "$kept" >"$scratch/log" 2>&1; then
   tail -n 60 "$scratch/log" >&2
   for input in "$failed"*; do
     [ -e "$input" ] || continue

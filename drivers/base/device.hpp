@@ -155,8 +155,8 @@ class Bus : public ListNode<> {
   virtual Result<void> resume_device(Device& device);
 
   // Quiets a bound device without unbinding it, and wakes it. Invalid: it is not bound, suspended
-  // already, or not suspended; else what its driver says: then it is as it was, or, if it did not
-  // wake, suspended still.
+  // already, or not suspended; else what its driver or its bus says: then it is as it was, or out
+  // of service where its bus gave it up, or, if it did not wake, suspended still.
   Result<void> suspend(Device& device);
   Result<void> resume(Device& device);
 

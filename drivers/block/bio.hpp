@@ -160,6 +160,7 @@ class Bio : public ListNode<> {
 
   alignas(2) Plan plan_ = Plan::EndNow;
   FlushStep flush_step_ = FlushStep::None;
+  // The next four are set by the step-by-step way; the express lane leaves them as they were.
   Disk* disk_ = nullptr;            // where it was submitted
   u64 disk_sector_ = 0;             // the first, on the whole disk
   u64 total_bytes_ = 0;             // bytes(), computed once

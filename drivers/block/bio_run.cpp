@@ -6,22 +6,6 @@
 namespace sluice::blk {
 namespace {
 
-u64 max_request_bytes(const Limits& limits, Op op) {
-  switch (op) {
-    case Op::Discard:
-      return limits.max_discard_bytes;
-    case Op::WriteZeroes:
-      return limits.max_write_zeroes_bytes;
-    case Op::SecureErase:
-      return limits.max_secure_erase_bytes;
-    case Op::Read:
-    case Op::Write:
-    case Op::Flush:
-      break;
-  }
-  return limits.max_bytes;
-}
-
 u64 end_of(const Bio& bio) {
   return bio.disk_sector() + (bio.total_bytes() >> kSectorShift);
 }
@@ -30,7 +14,7 @@ u64 end_of(const Bio& bio) {
 
 BioRun::BioRun(const Disk& disk, Bio& first, List<Bio>& to)
     : to_(to), first_(&first), last_(&first), end_sector_(end_of(first)), room_bytes_(0) {
-  const u64 most = max_request_bytes(disk.limits(), first.op);
+  const u64 most = disk.max_bytes(first.op);
   const bool merges = disk.tag_set().shape().merge && (first.flags & bio_flag::kNoMerge) == 0;
   if (merges && first.total_bytes() < most) {
     room_bytes_ = most - first.total_bytes();

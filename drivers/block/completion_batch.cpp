@@ -15,18 +15,6 @@ bool is_in_bucket(u64 ticks, u32 bucket) {
   return ticks >> ((bucket - 1) % 64) == 1;
 }
 
-// The bucket of `ticks`, looked for from one on that is mostly near: there is no instruction for it
-// on every hart.
-u32 bucket_near(u64 ticks, u32 bucket) {
-  while (bucket < kLatencyBuckets - 1 && ticks >> bucket != 0) {
-    ++bucket;
-  }
-  while (bucket > 0 && ticks >> (bucket - 1) == 0) {
-    --bucket;
-  }
-  return bucket;
-}
-
 }  // namespace
 
 // Three walks over the chain: those that failed, the sums of what there is to count, and the ends
@@ -60,7 +48,7 @@ void CompletionBatch::end_chain() {
     Disk& disk = request->disk();
     const u32 op_and_flags = request->op_and_flags_;
     u64 submitted = request->submitted_ticks();
-    bucket = bucket_near(now_ticks - submitted, bucket);
+    bucket = latency_bucket(now_ticks - submitted, bucket);
     Statistics::Ended ended;
     do {
       const u64 started = request->started_ticks();
@@ -130,7 +118,7 @@ bool CompletionBatch::try_again(Request& request) {
     if (request.retries_ < Request::kRetries && !request.disk().removed()) {
       ++request.retries_;
       request.status_ = Status::Ok;
-      queue_.give_back(request);
+      queue_.take_again(request);
       return true;
     }
     request.status_ = Status::IoError;

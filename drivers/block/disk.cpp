@@ -132,11 +132,11 @@ void Disk::submit_steps(List<Bio>& bios) {
     bio.submitted_ticks_ = now_ticks;
     plan_parts(bio);
   }
-  tag_set_.queue_of_this_hart().submit(bios);
+  tag_set_.default_queue_of_this_hart().submit(bios);
 }
 
 unsigned Disk::poll() {
-  unsigned completed = tag_set_.queue_of_this_hart().poll();
+  unsigned completed = tag_set_.default_queue_of_this_hart().poll();
   if (!tag_set_.only_default_queues()) {
     for (const QueueType type : {QueueType::Read, QueueType::Poll}) {
       if (tag_set_.map().range(type).count > 0) {

@@ -74,7 +74,7 @@ class Disk final : public BlockDevice,
   // The same without waiting, for a device that has changed already. Task or work, not from an
   // end_io.
   void capacity_changed(u64 sectors);
-  // The device has a write cache from now on, or none; the driver has frozen the disk. Task.
+  // From now on there is something that only a flush makes stable, or nothing. Task.
   void set_write_cache(bool on) { port::store_relaxed(write_cache_, u32{on}); }
 
   // By name (scheduler.hpp), also under load. NotFound, NoMemory. Task.

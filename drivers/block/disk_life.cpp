@@ -164,7 +164,7 @@ Result<void> Disk::set_scheduler(std::string_view name) {
       const std::string_view now = scheduler_ == nullptr ? kNoScheduler : scheduler_->name();
       scheduler_name_.store(now.data(), std::memory_order_relaxed);
     }
-    tag_set_.queue_of_this_hart().arrange(held);
+    tag_set_.default_queue_of_this_hart().arrange(held);
   });
   unfreeze();
   return {};

@@ -136,7 +136,7 @@ class HwQueue {
   bool start(Request& request, u64 now_ticks, bool& untold);
   bool wait_for_completion();
   bool any_started() const;
-  void give_back(Request& request);
+  void take_again(Request& request);
   void begin_ending() { ending_.fetch_add(1, std::memory_order_acq_rel); }
   // Whoever looks after this has seen what came before it, or is woken.
   void finish_ending() {

@@ -12,6 +12,7 @@ namespace sluice::blk {
 namespace {
 
 constexpr u64 kNsPerSecond = 1'000'000'000;
+constexpr u64 kMostBytesPerTurn = 64 * 1024;  // copied before another hart gets its turn
 
 }  // namespace
 
@@ -132,12 +133,14 @@ QueueResult RamDisk::queue_rq(HwQueue& queue, Request& request, bool) {
   return QueueResult::Ok;
 }
 
-// Plain requests end together, where this is all that there is to do.
+// Plain requests end together, where this is all that there is to do. Who wants all gates for
+// itself gets its turn after some bytes.
 void RamDisk::queue_rqs(HwQueue& queue, FreshBios& bios) {
   SpinLock& gate = RamLane::of(queue).gate;
   CompletionBatch& ended = queue.inline_completions();
   ExpressLane lane(bios);
   PlainRequest plain;
+  u64 bytes = 0;
   gate.lock();
   while (lane.next(plain)) {
     const ByteRange range{plain.sector << kSectorShift, plain.bytes};
@@ -150,6 +153,12 @@ void RamDisk::queue_rqs(HwQueue& queue, FreshBios& bios) {
       status = save_and_write(*plain.request, range);
     }
     ended.add(*plain.request, status);
+    if (bytes += plain.bytes; bytes >= kMostBytesPerTurn) [[unlikely]] {
+      bytes = 0;
+      gate.unlock();
+      port::relax();
+      gate.lock();
+    }
   }
   gate.unlock();
 }

@@ -23,7 +23,7 @@ void Request::requeue() {
   SLUICE_ASSERT(state_.load(std::memory_order_relaxed) == kStarted);
   HwQueue& queue = *hw_queue_;
   queue.begin_ending();
-  queue.give_back(*this);
+  queue.take_again(*this);
   queue.finish_ending();
 }
 

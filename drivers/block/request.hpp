@@ -1,7 +1,7 @@
 // Request: one command to a device, with the driver's own data inside; and QueueOps, what a driver
 // implements (Linux: request, blk_mq_ops). Used by drivers. The request layer makes a request of
-// bios (merge.hpp), gives it to queue_rq, and the driver ends it with complete(), or many at once
-// with a CompletionBatch (completion_batch.hpp).
+// bios (merge.hpp, express_lane.hpp), gives it to queue_rq, and the driver ends it with complete(),
+// or many at once with a CompletionBatch (completion_batch.hpp).
 #pragma once
 
 #include <atomic>

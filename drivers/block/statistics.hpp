@@ -2,10 +2,8 @@
 // counts it. Used by CompletionBatch, which adds, and by iostat and lsblk, which read. Any context.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 
 #include <sluice/drivers/block/bio.hpp>
 
@@ -34,8 +32,17 @@ constexpr Direction direction_of(Op op) {
 // Latencies by powers of two: bucket n counts those of 2^(n−1) to 2^n − 1 ticks of the clock,
 // bucket 0 those of none, the last all that are longer.
 inline constexpr u32 kLatencyBuckets = 40;
-constexpr u32 latency_bucket(u64 ticks) {
-  return std::min(static_cast<u32>(std::bit_width(ticks)), kLatencyBuckets - 1);
+// That of `ticks`, looked for from one on that is mostly near: not every hart has an instruction
+// for it.
+constexpr u32 latency_bucket(u64 ticks, u32 near = 0) {
+  u32 bucket = near;
+  while (bucket < kLatencyBuckets - 1 && ticks >> bucket != 0) {
+    ++bucket;
+  }
+  while (bucket > 0 && ticks >> (bucket - 1) == 0) {
+    --bucket;
+  }
+  return bucket;
 }
 
 // A copy, or a sum of several queues'. Times in ticks of the clock, summed over requests.
@@ -60,13 +67,13 @@ class Statistics {
     u64 queue_ticks = 0;
     u64 device_ticks = 0;
   };
-  void add(Op op, const Ended& ended, u32 latency_bucket) {
+  void add(Op op, const Ended& ended, u32 bucket) {
     // Several harts may end requests of one queue at the same time.
     Counters& counters = counters_[static_cast<u32>(op)];
     counters.bytes.fetch_add(ended.bytes, std::memory_order_relaxed);
     counters.queue_ticks.fetch_add(ended.queue_ticks, std::memory_order_relaxed);
     counters.device_ticks.fetch_add(ended.device_ticks, std::memory_order_relaxed);
-    counters.latency[latency_bucket].fetch_add(ended.requests, std::memory_order_relaxed);
+    counters.latency[bucket].fetch_add(ended.requests, std::memory_order_relaxed);
   }
   void add_error(Op op);
   void add_merges(Op op, u64 bios);

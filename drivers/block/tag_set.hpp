@@ -45,7 +45,7 @@ class TagSet {
   std::span<HwQueue* const> hw_queues() const { return {queues_.get(), queue_count_}; }
   // The queue that this hart submits to: where there are only default ones, and of a type.
   HwQueue& default_queue_of_this_hart() const { return *default_queues_[port::this_hart().index]; }
-  HwQueue& queue_of_this_hart(QueueType type = QueueType::Default) const {
+  HwQueue& queue_of_this_hart(QueueType type) const {
     return *queues_[map_.queue_of(type, port::this_hart().index)];
   }
   // Which of them a bio takes.

@@ -15,6 +15,8 @@ class SysconDriver final : public dev::PlatformDriver {
   // OutOfRange: its registers; NoMemory; Busy: the machine has a power device already.
   Result<void> probe(dev::Device& device) override;
   void remove(dev::Device& device) override;
+  // Without it the machine is not switched off with a status.
+  bool suppress_bind() const override { return true; }
 };
 
 }  // namespace sluice::power

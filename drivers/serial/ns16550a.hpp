@@ -22,6 +22,8 @@ class Ns16550aDriver final : public dev::PlatformDriver {
   // line is polled. NotSupported: reg-shift or reg-io-width; OutOfRange: its registers; NoMemory.
   Result<void> probe(dev::Device& device) override;
   void remove(dev::Device& device) override;
+  // Who takes the console away by hand has nothing left to give it back with.
+  bool suppress_bind() const override { return true; }
 
  private:
   u32 max_polls_;

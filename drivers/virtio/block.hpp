@@ -19,8 +19,9 @@ class BlockDriver final : public Driver {
     std::array<char, block::kIdBytes> bytes{};
     std::string_view text() const;
   };
-  // Asks a device that this driver drives. Busy: no room in its ring now, or asked already;
-  // Timeout: no answer within a second; Io, NotSupported: what it answers. Task.
+  // Asks a device that this driver drives. Busy: no room in its ring now, asked already, or it is
+  // suspended or out of service; Timeout: no answer within a second; Io: it answers so, or was
+  // reset meanwhile; NotSupported: it answers so. Task.
   static Result<DiskId> read_id(dev::Device& device);
 
   // How much of its life a disk has behind it: its own words (virtio 1.2, 5.2.6). As read_id();
@@ -32,8 +33,8 @@ class BlockDriver final : public Driver {
   };
   static Result<Lifetime> read_lifetime(dev::Device& device);
 
-  // Switches the disk's write cache. NotSupported: the device does not let its driver; Io: it does
-  // not flush, or is out of service. Task.
+  // Switches the disk's write cache. NotSupported: the device does not let its driver; Io: it is
+  // out of service; else what its flush ended with. Task.
   static Result<void> set_write_cache(dev::Device& device, bool on);
 
   std::span<const u32> ids() const override;

@@ -279,9 +279,9 @@ void BlockDisk::fail_in_flight(blk::Status status) {
 // ---------------------------------------------
 
 Result<std::span<const std::byte>> BlockDisk::ask(u32 type, u32 bytes) {
-  using State = BlockQueue::IdState;
+  using State = BlockQueue::QuestionState;
   BlockQueue& queue = *queues_[0];
-  std::atomic<State>& state = queue.id_state();
+  std::atomic<State>& state = queue.question();
   State idle = State::Idle;
   if (!state.compare_exchange_strong(idle, State::Asked)) {
     return fail(Errc::Busy);
@@ -303,6 +303,7 @@ Result<std::span<const std::byte>> BlockDisk::ask(u32 type, u32 bytes) {
     return fail(Errc::Timeout);
   }
   if (state.load() == State::Failed) {
+    state.store(State::Idle);
     return fail(Errc::Io);
   }
   const u8 status = queue.answer_status();
@@ -315,7 +316,7 @@ Result<std::span<const std::byte>> BlockDisk::ask(u32 type, u32 bytes) {
 
 // It still has room in the ring, for which requests may be waiting that have no timeout yet.
 void BlockDisk::look_after_lost_question() {
-  if (queues_[0]->id_state().load() == BlockQueue::IdState::Lost) {
+  if (queues_[0]->question().load() == BlockQueue::QuestionState::Lost) {
     log::error("{}: the device keeps a question; it is reset", device_.name());
     device_.recover();
   }
@@ -325,7 +326,7 @@ Result<BlockDriver::DiskId> BlockDisk::read_id() {
   const std::span<const std::byte> answer = TRY(ask(block::kTypeGetId, block::kIdBytes));
   BlockDriver::DiskId id;
   std::memcpy(id.bytes.data(), answer.data(), id.bytes.size());
-  queues_[0]->id_state().store(BlockQueue::IdState::Idle);
+  queues_[0]->question().store(BlockQueue::QuestionState::Idle);
   return id;
 }
 
@@ -336,23 +337,29 @@ Result<BlockDriver::Lifetime> BlockDisk::read_lifetime() {
   block::Lifetime wire;
   const std::span<const std::byte> answer = TRY(ask(block::kTypeGetLifetime, sizeof(wire)));
   std::memcpy(&wire, answer.data(), sizeof(wire));
-  queues_[0]->id_state().store(BlockQueue::IdState::Idle);
+  queues_[0]->question().store(BlockQueue::QuestionState::Idle);
   return BlockDriver::Lifetime{wire.pre_eol_info, wire.used_a, wire.used_b};
 }
 
-// What was written so far is made durable first, whatever the device does with its cache.
+// Without a cache a write is stable when it ends (5.2.6.2); what ended before is stable when a
+// later flush has, until which the disk says that it has a cache, so that flushes reach the device.
 Result<void> BlockDisk::set_write_cache(bool on) {
   if (!device_.has(block::kConfigWce) || !device_.has(block::kFlush)) {
     return fail(Errc::NotSupported);
   }
-  if (const blk::Status flushed = blk::flush(*disk_); flushed != blk::Status::Ok) {
-    return fail(blk::to_errc(flushed));
-  }
   TRY(freeze());
   config_.write_cache = on;
   tell_cache_mode();
-  disk_->set_write_cache(on);
+  if (on) {
+    disk_->set_write_cache(true);
+  }
   go_on();
+  if (!on) {
+    if (const blk::Status flushed = blk::flush(*disk_); flushed != blk::Status::Ok) {
+      return fail(blk::to_errc(flushed));
+    }
+    disk_->set_write_cache(false);
+  }
   return {};
 }
 

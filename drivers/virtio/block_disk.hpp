@@ -38,7 +38,8 @@ class BlockDisk final : public blk::QueueOps {
   // The configuration changed. Work.
   void config_changed();
   // Before and after a sleep of the machine: stands still, nothing is with the device, and goes on.
-  // Io: it is out of service. Task.
+  // freeze: Io, it is out of service; restore: NotSupported, it has other limits now, and what
+  // BlockConfig::read says. Task.
   Result<void> freeze();
   Result<void> restore();
   // Before and after a reset: stands still, and gives the device once more what it had. False: it
@@ -46,7 +47,7 @@ class BlockDisk final : public blk::QueueOps {
   bool reset_prepare();
   Result<void> reset_done();
   // The device was given up: what is in flight ends with TimedOut where that is why, and with
-  // IoError otherwise, as all does that comes. Work.
+  // IoError otherwise, as all does that comes. Task or work.
   void failed();
   // BlockDriver's functions of these names. Task.
   Result<BlockDriver::DiskId> read_id();

@@ -15,7 +15,6 @@ constexpr u32 kBatch = 64;          // completions taken under one holding of th
 constexpr u32 kMaxRounds = 256;     // batches per call: a ring's worth and much more
 constexpr u64 kBreathNs = 100'000;  // after so many, before the rest
 constexpr u32 kFewInFlight = 8;     // up to here, each completion is told of at once
-constexpr u32 kEndPieces = 2;       // header and status
 
 constexpr dma::Direction data_direction(blk::Op op) {
   return op == blk::Op::Read ? dma::Direction::FromDevice : dma::Direction::ToDevice;
@@ -379,7 +378,7 @@ template <class Cursor>
 // The lock is held.
 void BlockQueue::finish(u32 token, blk::CompletionBatch& batch) {
   if (token == shape_.depth) [[unlikely]] {
-    finish_id();
+    finish_question();
     return;
   }
   blk::Request& request = hw_queue_->request(token);
@@ -420,8 +419,9 @@ void BlockQueue::fail_in_flight(blk::Status status) {
       batch.add(*request, status);
     }
   }
-  IdState asked = IdState::Asked;
-  id_state_.compare_exchange_strong(asked, IdState::Failed);
+  QuestionState asked = QuestionState::Asked;
+  question_.compare_exchange_strong(asked, QuestionState::Failed);
+  wake_asker();
 }
 
 }  // namespace sluice::virtio

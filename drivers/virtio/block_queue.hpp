@@ -40,6 +40,8 @@ class BlockQueue {
   // Malformed, with the reason in the log and at the device.
   static Result<Shape> choose_shape(Device& device, const BlockConfig& config, u32 ring_size);
 
+  static constexpr u32 kEndPieces = 2;  // header and status
+
   struct Slot;
   // Per request, in the CPU's memory alone: its slot, and where the device finds its data, where
   // that has to be taken back.
@@ -87,9 +89,9 @@ class BlockQueue {
   // Asks for `bytes` of what block::kTypeGetId or kTypeGetLifetime answers. False: the ring is
   // full. Task.
   bool ask(u32 type, u32 bytes);
-  enum class IdState : u32 { Idle, Asked, Answered, Lost, Failed };
+  enum class QuestionState : u32 { Idle, Asked, Answered, Lost, Failed };
   // Lost: nobody waits for the answer any more, but its slot is still the device's.
-  std::atomic<IdState>& id_state() { return id_state_; }
+  std::atomic<QuestionState>& question() { return question_; }
   u8 answer_status() const;
   std::span<const std::byte> answer(u32 bytes) const {
     return slots_.bytes().last(block::kIdBytes).first(bytes);
@@ -102,7 +104,6 @@ class BlockQueue {
   dma::Mapping header_piece(u32 token) const;
   dma::Mapping status_piece(u32 token) const;
 
-  blk::QueueResult queue_any(blk::Request& request, bool last);
   blk::QueueResult cannot_map(const blk::Request& request, u32 mapped, const blk::Segment& segment,
                               Errc error);
   static void remember(blk::Request& request, u32 piece, BusAddr bus);
@@ -128,7 +129,8 @@ class BlockQueue {
   usize take_tables(blk::CompletionBatch& batch, usize most);
   bool take_one(blk::CompletionBatch& batch);
   void finish(u32 token, blk::CompletionBatch& batch);
-  void finish_id();
+  void finish_question();
+  void wake_asker();
   blk::Status failure(u8 status, const blk::Request& request);
 
   Device& device_;
@@ -149,7 +151,8 @@ class BlockQueue {
   std::atomic<u32> silent_{0};         // no interrupt is asked for, because there are no others
   Timer silence_timer_;
   Work reap_work_;
-  std::atomic<IdState> id_state_{IdState::Idle};
+  std::atomic<QuestionState> question_{QuestionState::Idle};
+  std::atomic<Hart*> asker_{nullptr};
 };
 
 // In DMA memory, one per tag and one for questions; behind it the table, and the ranges.

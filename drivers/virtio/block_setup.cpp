@@ -6,12 +6,6 @@
 #include <sluice/kernel/log.hpp>
 
 namespace sluice::virtio {
-namespace {
-
-constexpr u32 kEndPieces = 2;  // header and status
-
-}  // namespace
-
 // --- Set-up --------------------------------------------------------------------------------------
 
 BlockQueue::BlockQueue(Device& device)
@@ -45,7 +39,7 @@ Result<BlockQueue::Shape> BlockQueue::choose_shape(Device& device, const BlockCo
   // there a table of three is the only way to say anything, and devices take it.
   const u32 most = ring_size > kEndPieces ? ring_size - kEndPieces : 1;
   shape.max_segments = std::min({config.max_segments, most, kMaxSegments});
-  // With tables each request has its place in the ring, and the one for the name has the last;
+  // With tables each request has its place in the ring, and the one for questions has the last;
   // chains take what there is.
   shape.depth = std::min(shape.indirect ? ring_size - 1 : ring_size / (1 + kEndPieces), kMaxDepth);
   shape.range_sectors[static_cast<u32>(blk::Op::Discard)] = config.discard.sectors;
@@ -116,12 +110,12 @@ void BlockQueue::begin_again() {
       request->requeue();
     }
   }
-  IdState asked = IdState::Asked;
-  if (!id_state_.compare_exchange_strong(asked, IdState::Failed)) {
-    IdState lost = IdState::Lost;
-    id_state_.compare_exchange_strong(lost, IdState::Idle);
+  QuestionState asked = QuestionState::Asked;
+  if (!question_.compare_exchange_strong(asked, QuestionState::Failed)) {
+    QuestionState lost = QuestionState::Lost;
+    question_.compare_exchange_strong(lost, QuestionState::Idle);
   }
-  wake(*home_);
+  wake_asker();
 }
 
 BlockQueue::~BlockQueue() {
@@ -138,6 +132,7 @@ BlockQueue::~BlockQueue() {
 // --------------------------------------------------------------
 
 bool BlockQueue::ask(u32 type, u32 bytes) {
+  asker_.store(&port::this_hart(), std::memory_order_release);
   const u32 token = shape_.depth;
   const usize at = slots_.bytes().size() - block::kIdBytes;
   std::array<dma::Mapping, 1 + kEndPieces> pieces;
@@ -158,12 +153,18 @@ bool BlockQueue::ask(u32 type, u32 bytes) {
   return added;
 }
 
-[[gnu::cold]] void BlockQueue::finish_id() {
-  IdState asked = IdState::Asked;
-  if (!id_state_.compare_exchange_strong(asked, IdState::Answered)) {
-    id_state_.store(IdState::Idle);  // too late for anybody
+[[gnu::cold]] void BlockQueue::finish_question() {
+  QuestionState asked = QuestionState::Asked;
+  if (!question_.compare_exchange_strong(asked, QuestionState::Answered)) {
+    question_.store(QuestionState::Idle);  // too late for anybody
   }
-  wake(*home_);
+  wake_asker();
+}
+
+void BlockQueue::wake_asker() {
+  if (Hart* const asker = asker_.load(std::memory_order_acquire); asker != nullptr) {
+    wake(*asker);
+  }
 }
 
 }  // namespace sluice::virtio

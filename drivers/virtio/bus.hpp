@@ -46,9 +46,10 @@ class Device final : public dev::Device {
   void decline(u64 features) { features_ &= ~features; }
 
   // In Driver::probe: queue `index` with `wanted` elements, or what the device has where that is
-  // less, rounded down to a power of two. `handler` is called in irq context when buffers may have
-  // come back; the queue lives until the driver is unbound. Malformed: there is none, logged
-  // (NotFound would say that there is no device); NoMemory; and what the transport says.
+  // less; a split queue's is rounded down to a power of two. `handler` is called in irq context
+  // when buffers may have come back; the queue lives until the driver is unbound. Malformed: there
+  // is none, logged (NotFound would say that there is no device); NoMemory; and what the transport
+  // says.
   Result<Virtqueue*> create_queue(u32 index, u32 wanted, QueueHandler handler, void* context);
   std::span<const std::unique_ptr<Virtqueue>> queues() const {
     return {queues_.data(), queue_count_};
@@ -167,13 +168,14 @@ class Driver : public dev::Driver {
   // is not live yet: the driver makes it so. An error takes it out of service. Work.
   virtual Result<void> reset_done(Device&) { return fail(Errc::NotSupported); }
   // The device is out of service; it was reset, if it could be (Device::holds_memory): what is in
-  // flight never comes back. Work.
+  // flight never comes back. Task or work.
   virtual void failed(Device&) {}
   // The machine is about to be switched off: no more I/O. The bus resets the device.
   virtual void shutdown(Device&) {}
   // Before a sleep of the machine: from now on nothing is with the device, which the bus resets.
   virtual Result<void> freeze(Device&) { return fail(Errc::NotSupported); }
-  // And after it: as reset_done().
+  // And after it, set up as for reset_done(); the bus makes it live. After an error it stays
+  // suspended.
   virtual Result<void> restore(Device&) { return fail(Errc::NotSupported); }
 
   // What the device model calls; only devices of the virtio bus get here.

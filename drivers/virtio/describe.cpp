@@ -17,14 +17,14 @@ struct FeatureName {
 };
 
 constexpr FeatureName kBlockFeatures[] = {
-    {1, "SIZE_MAX"}, {2, "SEG_MAX"},  {4, "GEOMETRY"},      {5, "RO"},
-    {6, "BLK_SIZE"}, {9, "FLUSH"},    {10, "TOPOLOGY"},     {11, "CONFIG_WCE"},
-    {12, "MQ"},      {13, "DISCARD"}, {14, "WRITE_ZEROES"},
+    {1, "SIZE_MAX"},      {2, "SEG_MAX"},   {4, "GEOMETRY"},      {5, "RO"},  {6, "BLK_SIZE"},
+    {9, "FLUSH"},         {10, "TOPOLOGY"}, {11, "CONFIG_WCE"},   {12, "MQ"}, {13, "DISCARD"},
+    {14, "WRITE_ZEROES"}, {15, "LIFETIME"}, {16, "SECURE_ERASE"},
 };
 constexpr FeatureName kCommonFeatures[] = {
-    {27, "ANY_LAYOUT"}, {28, "INDIRECT_DESC"},   {29, "EVENT_IDX"},
-    {32, "VERSION_1"},  {33, "ACCESS_PLATFORM"}, {34, "RING_PACKED"},
-    {35, "IN_ORDER"},   {36, "ORDER_PLATFORM"},  {40, "RING_RESET"},
+    {27, "ANY_LAYOUT"},     {28, "INDIRECT_DESC"},     {29, "EVENT_IDX"},
+    {32, "VERSION_1"},      {33, "ACCESS_PLATFORM"},   {34, "RING_PACKED"},
+    {36, "ORDER_PLATFORM"}, {38, "NOTIFICATION_DATA"},
 };
 
 void put_feature(Sink& out, std::span<const FeatureName> names, u32 bit) {

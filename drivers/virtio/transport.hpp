@@ -77,7 +77,7 @@ class Transport {
   }
 
   // Reads fields that belong together, with `read(*this)` called until nothing changed meanwhile
-  // (2.5.1; legacy, 2.5.3: until two reads agree). Timeout: the device changes them without end;
+  // (2.5.1; legacy, 2.5.4: until two reads agree). Timeout: the device changes them without end;
   // logged.
   template <class Read>
   auto config_consistent(Read read) -> Result<decltype(read(*this))> {

@@ -7,14 +7,13 @@
 // an honest device that a user plugs and unplugs.
 #include <cstdlib>
 
-#include <sluice/drivers/base/platform_bus.hpp>
 #include <sluice/drivers/block/disk.hpp>
 #include <sluice/drivers/virtio/block.hpp>
-#include <sluice/drivers/virtio/mmio_transport.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/work.hpp>
 
+#include "tests/unit/virtio/driver_stack.hpp"
 #include "tests/unit/virtio/ios.hpp"
 #include "virtio_device.hpp"
 
@@ -46,46 +45,20 @@ const char* command_line_for(u8 byte) {
 }
 
 // The drivers, and somebody who uses them.
-class User {
+class User : private test::DriverStack<virtio::BlockDriver> {
  public:
-  User() {
-    node_.mmio[0] = {kBase, VirtioDevice::kRegisterBytes};
-    node_.mmio_count = 1;
-    node_.irqs[0] = {test::World::current().controller.phandle(), VirtioDevice::kIrqSource};
-    node_.irq_count = 1;
-    dev::add_bus(platform_);
-    dev::add_bus(bus_);
-    platform_.add_driver(mmio_driver_);
-    bus_.add_driver(block_driver_);
-  }
-  User(const User&) = delete;
-  ~User() {
-    platform_.remove_driver(mmio_driver_);
-    bus_.remove_driver(block_driver_);
-    dev::remove_bus(bus_);
-    dev::remove_bus(platform_);
-  }
+  User() : DriverStack({kBase, VirtioDevice::kRegisterBytes, VirtioDevice::kIrqSource}) {}
 
-  void plug() { (void)platform_.add_device(node_); }
-  void unplug() {
-    if (node_.bus() != nullptr) {
-      platform_.remove_device(node_);
-    }
-  }
+  using DriverStack::plug;
+  using DriverStack::unplug;
   void act(Input& deeds, Ios& ios);
 
  private:
   void submit(Ios& ios, blk::Op op, Input& deeds);
-  virtio::Device* device() { return static_cast<virtio::Device*>(bus_.find_device("virtio0")); }
   bool bound() {
-    return device() != nullptr && device()->state() == dev::State::Bound && !device()->suspended();
+    return virtio_device() != nullptr && virtio_device()->state() == dev::State::Bound &&
+           !virtio_device()->suspended();
   }
-
-  dev::PlatformBus platform_;
-  virtio::Bus bus_;
-  virtio::MmioDriver mmio_driver_;
-  virtio::BlockDriver block_driver_;
-  dev::Device node_{"virtio-mmio0", nullptr};
 };
 
 void User::submit(Ios& ios, blk::Op op, Input& deeds) {
@@ -107,7 +80,8 @@ void User::act(Input& deeds, Ios& ios) {
   const u8 what = deeds.take<u8>() % 16;
   switch (what) {
     case 0:
-      if (device() == nullptr || !device()->suspended()) {  // else they wait for it to wake
+      if (virtio_device() == nullptr ||
+          !virtio_device()->suspended()) {  // else they wait for it to wake
         wait_until([&] { return std::ranges::all_of(ios, [](auto& io) { return io->done(); }); });
       }
       break;
@@ -119,34 +93,35 @@ void User::act(Input& deeds, Ios& ios) {
       break;
     case 9:
       if (bound()) {
-        (void)virtio::BlockDriver::read_id(*device());
+        (void)virtio::BlockDriver::read_id(*virtio_device());
       }
       break;
     case 10:
       if (bound()) {
-        (void)virtio::BlockDriver::read_lifetime(*device());
+        (void)virtio::BlockDriver::read_lifetime(*virtio_device());
       }
       break;
     case 11:
-      if (device() != nullptr) {
-        (void)(device()->suspended() ? bus_.resume(*device()) : bus_.suspend(*device()));
+      if (virtio_device() != nullptr) {
+        (void)(virtio_device()->suspended() ? bus.resume(*virtio_device())
+                                            : bus.suspend(*virtio_device()));
       }
       break;
     case 12:
       if (bound()) {
-        (void)bus_.unbind(*device());
-      } else if (device() != nullptr && !device()->suspended()) {
-        (void)bus_.bind(*device());
+        (void)bus.unbind(*virtio_device());
+      } else if (virtio_device() != nullptr && !virtio_device()->suspended()) {
+        (void)bus.bind(*virtio_device());
       }
       break;
     case 13:
       if (bound()) {
-        (void)virtio::BlockDriver::set_write_cache(*device(), deeds.take<u8>() % 2 != 0);
+        (void)virtio::BlockDriver::set_write_cache(*virtio_device(), deeds.take<u8>() % 2 != 0);
       }
       break;
     case 14:
       unplug();
-      plug();
+      (void)plug();
       break;
     default:
       submit(ios, static_cast<blk::Op>(what % blk::kOps), deeds);
@@ -165,7 +140,7 @@ void run(Input input) {
   world.steps.emplace_back([&] { return device.step(); });
   command_line::set(command_line_for(static_cast<u8>(setting / 3)));
   User user;
-  user.plug();
+  (void)user.plug();
   for (u32 deed = 0; deed < kMostDeeds && !deeds.empty(); ++deed) {
     user.act(deeds, ios);
   }

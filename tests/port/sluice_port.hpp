@@ -20,7 +20,7 @@ void store_release(std::atomic<T>& to, T value) {
 
 inline constexpr bool kDmaUnmaps = true;
 
-// A test that looks on: it is called before each access to memory that is shared with a device, at
+// A test that looks on: it is called before each access by read_shared() and write_shared(), at
 // each fence, and when a caller's memory is taken back from the device. One at a time.
 enum class Fence : u8 { RwO, IRw, RwW, RRw, RwRw };
 class Watcher {

@@ -36,8 +36,8 @@ struct SharedMemory {
 
 // Memory that devices may touch, at bus addresses that are never the pointers. Each block and each
 // mapping has guard space around it in bus addresses; a mapping is a bounce buffer, copied in and
-// out, and poisoned when given back. Its memory is the heap's, or `shared` alone, where that holds
-// any; then a place is used again, as late as can be.
+// out, and freed, or poisoned in `shared`, when given back. Its memory is the heap's, or `shared`
+// alone, where that holds any; then a place is used again, as late as can be.
 class Arena {
  public:
   explicit Arena(const SharedMemory& shared);
@@ -99,7 +99,8 @@ struct Exit {
   u32 status;
 };
 
-// An interrupt controller of the test's own: raise() calls the handler as the trap handler would.
+// An interrupt controller of the test's own: raise() makes a source pending, and World::deliver()
+// calls its handler as the trap handler would.
 class FakeController final : public irq::Controller {
  public:
   static constexpr u32 kSources = 64;

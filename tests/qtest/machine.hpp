@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "adapter.hpp"
-#include "tests/unit/virtio/driver_stack.hpp"
+#include "tests/unit/virtio/disk_stack.hpp"
 #include "witness.hpp"
 
 namespace qemu {
@@ -65,13 +65,13 @@ struct QemuSlot {
   Witness witness;
 };
 
-struct Machine : QemuSlot, sluice::test::DriverStack {
+struct Machine : QemuSlot, sluice::test::DiskStack {
   static constexpr std::uint64_t kSectors = 8192;
 
   explicit Machine(const Disk& kind, std::string command_line = {})
       : QemuSlot(kind, kSectors),
-        DriverStack({sluice::PhysAddr(Qemu::kSlotBase), Qemu::kSlotBytes, Qemu::kSlotInterrupt},
-                    std::move(command_line)) {}
+        DiskStack({sluice::PhysAddr(Qemu::kSlotBase), Qemu::kSlotBytes, Qemu::kSlotInterrupt},
+                  std::move(command_line)) {}
   ~Machine() noexcept(false) {
     if (std::uncaught_exceptions() == 0) {
       for (unsigned i = 0; i < disk.queues; ++i) {

@@ -159,7 +159,7 @@ TEST_CASE("what waits for a tag goes first in first out") {
 
 TEST_CASE("a request under a tag is found while the driver has it and not otherwise") {
   TestDisk disk({.sectors = 64}, {.depth = 4});
-  blk::HwQueue& queue = disk.tags->queue_of_this_hart();
+  blk::HwQueue& queue = disk.tags->default_queue_of_this_hart();
   for (const u32 tag : {0u, 3u, 4u, 77u, ~0u}) {
     CHECK(queue.in_flight_request(tag) == nullptr);
   }

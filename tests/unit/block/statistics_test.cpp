@@ -18,14 +18,15 @@ u64 sum(const Totals& totals) {
 }
 
 TEST_CASE("a latency is counted in the bucket of its power of two") {
-  CHECK(blk::latency_bucket(0) == 0);
-  CHECK(blk::latency_bucket(1) == 1);
-  CHECK(blk::latency_bucket(2) == 2);
-  CHECK(blk::latency_bucket(3) == 2);
-  CHECK(blk::latency_bucket(4) == 3);
-  CHECK(blk::latency_bucket((u64{1} << 38) - 1) == 38);
-  CHECK(blk::latency_bucket(u64{1} << 38) == 39);
-  CHECK(blk::latency_bucket(~u64{0}) == 39);
+  const u32 near = GENERATE(0u, 20u, blk::kLatencyBuckets - 1);
+  CHECK(blk::latency_bucket(0, near) == 0);
+  CHECK(blk::latency_bucket(1, near) == 1);
+  CHECK(blk::latency_bucket(2, near) == 2);
+  CHECK(blk::latency_bucket(3, near) == 2);
+  CHECK(blk::latency_bucket(4, near) == 3);
+  CHECK(blk::latency_bucket((u64{1} << 38) - 1, near) == 38);
+  CHECK(blk::latency_bucket(u64{1} << 38, near) == 39);
+  CHECK(blk::latency_bucket(~u64{0}, near) == 39);
 }
 
 TEST_CASE("requests and bytes are counted by direction, zeroes with the discards") {

@@ -24,6 +24,9 @@ inline Bytes pattern_bytes(std::uint64_t sector, std::uint32_t bytes) {
   return all;
 }
 
+inline constexpr referee::Setup kPackedSetup{.queue_num_max = 1024,
+                                             .added = referee::kFeatureRingPacked};
+
 struct Bench {
   sluice::test::World world;
   referee::BlockDevice disk;

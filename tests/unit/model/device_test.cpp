@@ -5,6 +5,14 @@
 using namespace tiny;
 using Order = referee::Knobs::Order;
 
+namespace {
+
+referee::Setup setup_of(bool packed) {
+  return packed ? kPackedSetup : referee::Setup{};
+}
+
+}  // namespace
+
 TEST_CASE("A driver without mistakes passes the routine in every dress") {
   for (const std::uint32_t version : {1U, 2U}) {
     for (const bool indirect : {false, true}) {
@@ -46,11 +54,12 @@ TEST_CASE("An index that wraps at 65536 is followed") {
 }
 
 TEST_CASE("Requests complete in the order that the knob says") {
-  const auto order_of = [](Order order, std::uint32_t seed) {
-    Bench bench;
+  const bool packed = GENERATE(false, true);
+  const auto order_of = [packed](Order order, std::uint32_t seed) {
+    Bench bench({}, setup_of(packed));
     bench.device.knobs.order = order;
     bench.device.knobs.seed = seed;
-    Driver driver(bench.world, bench.device, {.queue_size = 32});
+    Driver driver(bench.world, bench.device, {.queue_size = 32, .packed = packed});
     REQUIRE(driver.start());
     check_reads(driver, submit_reads(driver, 8));
     driver.stop();
@@ -86,9 +95,10 @@ TEST_CASE("A held device completes what is released and no more") {
 }
 
 TEST_CASE("Several completions of one step are told with one interrupt") {
-  Bench bench;
+  const bool packed = GENERATE(false, true);
+  Bench bench({}, setup_of(packed));
   bench.device.knobs.completions_per_step = 4;
-  Driver driver(bench.world, bench.device, {.queue_size = 32});
+  Driver driver(bench.world, bench.device, {.queue_size = 32, .packed = packed});
   REQUIRE(driver.start());
   check_reads(driver, submit_reads(driver, 8));
   CHECK(bench.device.counters().completions == 8);
@@ -171,11 +181,13 @@ TEST_CASE("Spurious interrupts are raised and told in InterruptStatus") {
   driver.stop();
 }
 
-TEST_CASE("With EVENT_IDX the device is notified once while it is awake") {
+TEST_CASE("The device is notified once while it is awake") {
+  const bool packed = GENERATE(false, true);
   for (const bool event_idx : {false, true}) {
-    Bench bench;
+    Bench bench({}, setup_of(packed));
     bench.device.knobs.hold = true;
-    Driver driver(bench.world, bench.device, {.queue_size = 32, .event_idx = event_idx});
+    Driver driver(bench.world, bench.device,
+                  {.queue_size = 32, .event_idx = event_idx, .packed = packed});
     REQUIRE(driver.start());
     auto requests = submit_reads(driver, 3);
     CHECK(bench.device.counters().notifications == 1);
@@ -191,10 +203,11 @@ TEST_CASE("With EVENT_IDX the device is notified once while it is awake") {
 }
 
 TEST_CASE("A device that polls is not notified, and takes the chains all the same") {
+  const bool packed = GENERATE(false, true);
   for (const bool event_idx : {false, true}) {
-    Bench bench;
+    Bench bench({}, setup_of(packed));
     bench.device.knobs.never_needs_notify = true;
-    Driver driver(bench.world, bench.device, {.event_idx = event_idx});
+    Driver driver(bench.world, bench.device, {.event_idx = event_idx, .packed = packed});
     REQUIRE(driver.start());
     bench.device.step();
     for (int i = 0; i < 20; ++i) {

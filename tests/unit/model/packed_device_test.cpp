@@ -6,12 +6,6 @@
 using namespace tiny;
 using Order = referee::Knobs::Order;
 
-namespace {
-
-constexpr referee::Setup kPacked{.queue_num_max = 1024, .added = referee::kFeatureRingPacked};
-
-}  // namespace
-
 TEST_CASE("A driver without mistakes passes the routine on packed queues in every dress") {
   const bool indirect = GENERATE(false, true);
   const bool event_idx = GENERATE(false, true);
@@ -22,7 +16,7 @@ TEST_CASE("A driver without mistakes passes the routine on packed queues in ever
     return;  // two requests in flight do not fit
   }
   CAPTURE(indirect, event_idx, polled, static_cast<int>(order), size);
-  Bench bench({.config_wce = true}, kPacked);
+  Bench bench({.config_wce = true}, kPackedSetup);
   bench.device.knobs.order = order;
   Driver driver(bench.world, bench.device,
                 {.queue_size = size,
@@ -88,7 +82,7 @@ TEST_CASE("A legacy device offers no packed queue") {
 }
 
 TEST_CASE("Without acceptance of RING_PACKED the queue is split") {
-  Bench bench({}, kPacked);
+  Bench bench({}, kPackedSetup);
   bench.device.judge.tolerate("packed.unaccepted");
   Driver driver(bench.world, bench.device);
   REQUIRE(driver.start());
@@ -97,7 +91,7 @@ TEST_CASE("Without acceptance of RING_PACKED the queue is split") {
 }
 
 TEST_CASE("A packed ring is followed round and round") {
-  Bench bench({}, kPacked);
+  Bench bench({}, kPackedSetup);
   bench.device.knobs.order = Order::Shuffled;
   Driver driver(bench.world, bench.device,
                 {.queue_size = 5, .event_idx = true, .polled = true, .packed = true});
@@ -111,25 +105,8 @@ TEST_CASE("A packed ring is followed round and round") {
   driver.stop();
 }
 
-TEST_CASE("Packed requests complete in the order that the knob says") {
-  const auto order_of = [](Order order, std::uint32_t seed) {
-    Bench bench({}, kPacked);
-    bench.device.knobs.order = order;
-    bench.device.knobs.seed = seed;
-    Driver driver(bench.world, bench.device, {.queue_size = 25, .packed = true});
-    REQUIRE(driver.start());
-    check_reads(driver, submit_reads(driver, 8));
-    driver.stop();
-    return sectors(bench.disk);
-  };
-  const std::vector<std::uint64_t> fifo{0, 10, 20, 30, 40, 50, 60, 70};
-  CHECK(order_of(Order::Fifo, 1) == fifo);
-  CHECK(order_of(Order::Lifo, 1) == std::vector<std::uint64_t>(fifo.rbegin(), fifo.rend()));
-  CHECK(order_of(Order::Shuffled, 1) != order_of(Order::Shuffled, 2));
-}
-
 TEST_CASE("A held device with a packed queue completes what is released, in any order") {
-  Bench bench({}, kPacked);
+  Bench bench({}, kPackedSetup);
   bench.device.knobs.hold = true;
   Driver driver(bench.world, bench.device, {.queue_size = 9, .packed = true});
   REQUIRE(driver.start());
@@ -147,19 +124,9 @@ TEST_CASE("A held device with a packed queue completes what is released, in any 
   driver.stop();
 }
 
-TEST_CASE("Several packed completions of one step are told with one interrupt") {
-  Bench bench({}, kPacked);
-  bench.device.knobs.completions_per_step = 4;
-  Driver driver(bench.world, bench.device, {.queue_size = 32, .packed = true});
-  REQUIRE(driver.start());
-  check_reads(driver, submit_reads(driver, 4));
-  CHECK(driver.interrupts() == 1);
-  driver.stop();
-}
-
 TEST_CASE("Interrupts of a packed queue that were not asked for come with the knob alone") {
   for (const bool event_idx : {false, true}) {
-    Bench bench({}, kPacked);
+    Bench bench({}, kPackedSetup);
     Driver driver(bench.world, bench.device,
                   {.event_idx = event_idx, .polled = true, .packed = true});
     REQUIRE(driver.start());
@@ -172,43 +139,8 @@ TEST_CASE("Interrupts of a packed queue that were not asked for come with the kn
   }
 }
 
-TEST_CASE("The device of a packed queue is notified once while it is awake") {
-  for (const bool event_idx : {false, true}) {
-    Bench bench({}, kPacked);
-    bench.device.knobs.hold = true;
-    Driver driver(bench.world, bench.device,
-                  {.queue_size = 32, .event_idx = event_idx, .packed = true});
-    REQUIRE(driver.start());
-    auto requests = submit_reads(driver, 3);
-    CHECK(bench.device.counters().notifications == 1);
-    bench.device.run();  // takes the three and falls asleep
-    const auto last = driver.submit(0, 30, {}, 512);
-    REQUIRE(last.has_value());
-    requests.push_back(*last);
-    CHECK(bench.device.counters().notifications == 2);
-    bench.device.knobs.hold = false;
-    check_reads(driver, requests);
-    driver.stop();
-  }
-}
-
-TEST_CASE("A device that polls a packed queue is not notified") {
-  for (const bool event_idx : {false, true}) {
-    Bench bench({}, kPacked);
-    bench.device.knobs.never_needs_notify = true;
-    Driver driver(bench.world, bench.device, {.event_idx = event_idx, .packed = true});
-    REQUIRE(driver.start());
-    bench.device.step();
-    for (int i = 0; i < 20; ++i) {
-      CHECK(driver.read(3, 1024) == pattern_bytes(3, 1024));
-    }
-    CHECK(bench.device.counters().notifications == 0);
-    driver.stop();
-  }
-}
-
 TEST_CASE("A packed queue is forgotten by a reset, and set up anew") {
-  Bench bench({}, kPacked);
+  Bench bench({}, kPackedSetup);
   bench.device.knobs.reset_reads = 2;
   bench.device.knobs.hold = true;
   for (int i = 0; i < 2; ++i) {

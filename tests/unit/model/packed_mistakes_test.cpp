@@ -6,15 +6,13 @@ using namespace tiny;
 
 namespace {
 
-constexpr referee::Setup kPacked{.added = referee::kFeatureRingPacked};
-
 // On a packed ring of `options.queue_size`.
 void expect_packed(Mistake mistake, const std::string& rule, Options options = {},
                    std::uint32_t reset_reads = 0) {
   options.packed = true;
   expect({.mistake = mistake,
           .rule = rule,
-          .setup = kPacked,
+          .setup = kPackedSetup,
           .options = options,
           .knobs = {.reset_reads = reset_reads}});
 }
@@ -103,7 +101,7 @@ TEST_CASE("A packed ring freed before the reset is complete is reset.unread") {
 
 TEST_CASE("A list for which the ring has no room is packed.no_room") {
   for (const Mistake mistake : {Mistake::OverrunsRing, Mistake::None}) {
-    Bench bench({}, kPacked);
+    Bench bench({}, kPackedSetup);
     bench.device.judge.mode = referee::Judge::Mode::Collect;
     bench.device.knobs.hold = true;
     Driver driver(bench.world, bench.device, {.queue_size = 8, .packed = true}, mistake);

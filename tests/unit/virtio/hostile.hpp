@@ -47,10 +47,7 @@ class Neighbour {
   explicit Neighbour(Machine& machine)
       : machine_(machine), slot_(machine.world, device_, {PhysAddr(0x1000'2000), 2}) {
     device_.disk.fill = pattern;
-    node_.mmio[0] = {slot_.base(), referee::kRegisterBytes};
-    node_.mmio_count = 1;
-    node_.irqs[0] = {machine.world.controller.phandle(), slot_.irq_source()};
-    node_.irq_count = 1;
+    describe(node_, {slot_.base(), referee::kRegisterBytes, slot_.irq_source()});
   }
   void plug() { REQUIRE(machine_.platform.add_device(node_).has_value()); }
   void unplug() {

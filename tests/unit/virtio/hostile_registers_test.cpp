@@ -173,7 +173,6 @@ TEST_CASE("A disk that is to be suspended, and whose reset never ends, keeps nob
   wait_until([&] { return io.done(); });
   CHECK(io.bio.status == blk::Status::IoError);
   machine.neighbour.check();
-  machine.lie({});
 }
 
 TEST_CASE("Features that are withdrawn end the probe or the recovery, by name (V7)") {

@@ -216,10 +216,7 @@ TEST_CASE("Two disks are vda and vdb in the order of their slots") {
   referee::SluiceDevice other(machine.world, second,
                               {.base = PhysAddr(0x1000'2000), .irq_source = 2});
   dev::Device node{"virtio-mmio1", nullptr};
-  node.mmio[0] = {other.base(), referee::kRegisterBytes};
-  node.mmio_count = 1;
-  node.irqs[0] = {machine.world.controller.phandle(), 2};
-  node.irq_count = 1;
+  describe(node, {other.base(), referee::kRegisterBytes, other.irq_source()});
   machine.plug();
   REQUIRE(machine.platform.add_device(node).has_value());
   REQUIRE(blk::find("vdb") != nullptr);

@@ -13,7 +13,7 @@
 #include <sluice/drivers/virtio/block_disk.hpp>
 #include <sluice/drivers/virtio/split_queue.hpp>
 
-#include "driver_stack.hpp"
+#include "disk_stack.hpp"
 #include "tests/model/block_device.hpp"
 #include "tests/model/sluice_adapter.hpp"
 
@@ -32,12 +32,12 @@ struct RefereeSlot {
   referee::SluiceDevice slot;
 };
 
-struct Machine : RefereeSlot, DriverStack {
+struct Machine : RefereeSlot, DiskStack {
   explicit Machine(referee::BlockOptions options = {}, const referee::Setup& setup = {},
                    std::string command_line = {}, u32 harts = 1)
       : RefereeSlot(std::move(options), setup, harts),
-        DriverStack({slot.base(), referee::kRegisterBytes, slot.irq_source()},
-                    std::move(command_line)) {}
+        DiskStack({slot.base(), referee::kRegisterBytes, slot.irq_source()},
+                  std::move(command_line)) {}
 
   referee::MmioDevice& device() { return slot.device; }
 };

@@ -14,41 +14,28 @@ namespace {
 
 using Bytes = std::vector<std::byte>;
 
-// A slot with an entropy device in it, and the driver in front.
-struct RngMachine {
+// What is behind the slot: a World and an entropy device.
+struct EntropySlot {
+  EntropySlot(const referee::Setup& setup, u32 harts)
+      : world(harts), slot(world, source, {}, setup) {}
+
+  LogText log;
+  World world;
+  referee::EntropyDevice source;
+  referee::SluiceDevice slot;
+};
+
+struct RngMachine : EntropySlot, DriverStack<RngDriver> {
   explicit RngMachine(const referee::Setup& setup = {}, u32 harts = 1)
-      : world(harts), slot(world, source, {}, setup) {
-    node.mmio[0] = {slot.base(), referee::kRegisterBytes};
-    node.mmio_count = 1;
-    node.irqs[0] = {world.controller.phandle(), slot.irq_source()};
-    node.irq_count = 1;
-    dev::add_bus(platform);
-    dev::add_bus(bus);
-    platform.add_driver(mmio_driver);
-    bus.add_driver(driver);
-  }
-  RngMachine(const RngMachine&) = delete;
-  ~RngMachine() noexcept(false) {
-    unplug();
-    platform.remove_driver(mmio_driver);
-    bus.remove_driver(driver);
-    dev::remove_bus(bus);
-    dev::remove_bus(platform);
-  }
+      : EntropySlot(setup, harts),
+        DriverStack({slot.base(), referee::kRegisterBytes, slot.irq_source()}) {}
   RngMachine& plug() {
-    REQUIRE(platform.add_device(node).has_value());
+    REQUIRE(DriverStack::plug().has_value());
     return *this;
-  }
-  void unplug() {
-    if (node.bus() != nullptr) {
-      platform.remove_device(node);
-    }
   }
 
   referee::MmioDevice& device() { return slot.device; }
-  virtio::Device& virtio_device() {
-    return static_cast<virtio::Device&>(*bus.find_device("virtio0"));
-  }
+  virtio::Device& virtio_device() { return *DriverStack::virtio_device(); }
   bool bound() { return virtio_device().state() == dev::State::Bound; }
   Result<Bytes> read(usize most_bytes) {
     Bytes bytes(most_bytes);
@@ -70,16 +57,6 @@ struct RngMachine {
     const Result<Bytes> read = this->read(bytes);
     return read.has_value() && *read == last_given(bytes);
   }
-
-  LogText log;
-  World world;
-  referee::EntropyDevice source;
-  referee::SluiceDevice slot;
-  dev::PlatformBus platform;
-  virtio::Bus bus;
-  virtio::MmioDriver mmio_driver;
-  RngDriver driver;
-  dev::Device node{"virtio-mmio0", nullptr};
 };
 
 std::uint32_t any_version() {
@@ -135,10 +112,7 @@ TEST_CASE("An entropy device serves beside a disk") {
     referee::SluiceDevice slot(machine.world, source,
                                {.base = PhysAddr(0x1000'2000), .irq_source = 2});
     dev::Device node{"virtio-mmio1", nullptr};
-    node.mmio[0] = {slot.base(), referee::kRegisterBytes};
-    node.mmio_count = 1;
-    node.irqs[0] = {machine.world.controller.phandle(), 2};
-    node.irq_count = 1;
+    describe(node, {slot.base(), referee::kRegisterBytes, slot.irq_source()});
     REQUIRE(machine.platform.add_device(node).has_value());
     machine.plug();
     Io io(blk::Op::Read, 8, 4096);
