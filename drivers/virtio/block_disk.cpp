@@ -177,6 +177,7 @@ Result<void> BlockDisk::freeze() {
     return fail(Errc::Io);
   }
   stands_still_ = true;
+  leave_service();
   return {};
 }
 
@@ -195,7 +196,16 @@ bool BlockDisk::reset_prepare() {
   }
   disk_->quiesce();
   stands_still_ = true;
+  leave_service();
   return true;
+}
+
+// Nobody is at the rings any more when it returns, neither end.
+void BlockDisk::leave_service() {
+  tag_set_->while_held([this] { device_.leave_service(); });
+  for (const std::unique_ptr<BlockQueue>& queue : std::span(queues_).first(queue_count_)) {
+    queue->see_reapers_off();
+  }
 }
 
 Result<void> BlockDisk::reset_done() {
@@ -256,27 +266,23 @@ void BlockDisk::shutdown() {
 void BlockDisk::failed() {
   log::error("{}: out of service; all its I/O fails from now on", disk_->name());
   fail_in_flight(timed_out_ ? blk::Status::TimedOut : blk::Status::IoError);
-  if (stands_still_) {
-    go_on();  // what waits finds the queues closed
-  }
 }
 
 // The device was reset, or cannot be: nothing comes back. Who is just submitting is waited for;
-// from then on queue_rq refuses.
+// from then on queue_rq refuses, also what stood still.
 void BlockDisk::fail_in_flight(blk::Status status) {
-  const auto queues = std::span(queues_).first(queue_count_);
-  tag_set_->while_held([queues] {
-    for (const std::unique_ptr<BlockQueue>& queue : queues) {
-      queue->close();
+  lost_timer_.cancel();
+  tag_set_->while_held([this, status] {
+    for (const std::unique_ptr<BlockQueue>& queue : std::span(queues_).first(queue_count_)) {
+      queue->fail_in_flight(status);
     }
   });
-  for (const std::unique_ptr<BlockQueue>& queue : queues) {
-    queue->fail_in_flight(status);
+  if (stands_still_) {
+    go_on();
   }
 }
 
-// --- What the disk says of itself, and its cache mode
-// ---------------------------------------------
+// --- What the disk says of itself, and its cache mode --------------------------------------------
 
 Result<std::span<const std::byte>> BlockDisk::ask(u32 type, u32 bytes) {
   using State = BlockQueue::QuestionState;
@@ -286,7 +292,7 @@ Result<std::span<const std::byte>> BlockDisk::ask(u32 type, u32 bytes) {
   if (!state.compare_exchange_strong(idle, State::Asked)) {
     return fail(Errc::Busy);
   }
-  if (!device_.live() || !queue.ask(type, bytes)) {
+  if (!queue.ask(type, bytes)) {
     state.store(State::Idle);
     return fail(Errc::Busy);
   }
@@ -347,13 +353,19 @@ Result<void> BlockDisk::set_write_cache(bool on) {
   if (!device_.has(block::kConfigWce) || !device_.has(block::kFlush)) {
     return fail(Errc::NotSupported);
   }
-  TRY(freeze());
-  config_.write_cache = on;
-  tell_cache_mode();
-  if (on) {
-    disk_->set_write_cache(true);
+  disk_->freeze();
+  const bool live = device_.live();
+  if (live) {
+    config_.write_cache = on;
+    tell_cache_mode();
+    if (on) {
+      disk_->set_write_cache(true);
+    }
   }
-  go_on();
+  disk_->unfreeze();
+  if (!live) {
+    return fail(Errc::Io);
+  }
   if (!on) {
     if (const blk::Status flushed = blk::flush(*disk_); flushed != blk::Status::Ok) {
       return fail(blk::to_errc(flushed));

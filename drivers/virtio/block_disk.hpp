@@ -75,6 +75,7 @@ class BlockDisk final : public blk::QueueOps {
   Counts count_queues(const BlockConfig& config) const;
   Result<void> make_queues(const BlockConfig& config, const Counts& counts);
   void fail_in_flight(blk::Status status);
+  void leave_service();
   Result<void> begin_again();
   void go_on();
   void tell_cache_mode();

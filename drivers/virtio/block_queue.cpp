@@ -264,6 +264,7 @@ unsigned BlockQueue::reap(Why why) {
       return total;
     }
   }
+  const LockGuard guard(lock_);
   silence_timer_.arm(clock::now_ns() + kBreathNs);
   return total;
 }
@@ -272,6 +273,7 @@ unsigned BlockQueue::reap(Why why) {
 bool BlockQueue::reap_some(Why why, unsigned& total) {
   blk::CompletionBatch batch(*hw_queue_);  // ends its requests when the lock is free again
   bool done = true;
+  bool broken = false;
   {
     const LockGuard guard(lock_);
     if (device_.live()) [[likely]] {  // else what came back in the last moment ends with the rest
@@ -279,9 +281,10 @@ bool BlockQueue::reap_some(Why why, unsigned& total) {
       const usize count = take(batch);
       total += static_cast<unsigned>(count);
       done = count < kBatch && ((quiet && stay_silent()) || ask_for_interrupt(why));
+      broken = ring_->broken();
     }
   }
-  if (ring_->broken()) [[unlikely]] {
+  if (broken) [[unlikely]] {
     device_.break_down();
     return true;
   }
@@ -403,6 +406,7 @@ void BlockQueue::finish(u32 token, blk::CompletionBatch& batch) {
 // Who reaps on another hart has what it took in a batch of its own, or finds that the device is not
 // live.
 void BlockQueue::fail_in_flight(blk::Status status) {
+  takes_plain_ = false;
   silence_timer_.cancel();
   {
     blk::CompletionBatch batch(*hw_queue_);  // ends its requests when the lock is free again

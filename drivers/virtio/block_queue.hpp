@@ -76,18 +76,18 @@ class BlockQueue {
   // again? Work.
   bool still_has(const blk::Request& request);
 
-  // The device was reset, or cannot be: nothing is taken any more. While nobody submits. Task or
-  // work.
-  void close() { takes_plain_ = false; }
-  // Afterwards: nothing comes back, all that it has ends with `status`. Task or work.
+  // Waits for whoever reaps and believes that the device is live. Task or work.
+  void see_reapers_off() { const LockGuard guard(lock_); }
+  // The device was reset, or cannot be: nothing is taken any more, nothing comes back, and all that
+  // it has ends with `status`. While nobody submits. Task or work.
   void fail_in_flight(blk::Status status);
-  // The device was reset, and the disk is quiesced: all that it has is given back to the request
-  // layer, and the ring, which is empty, made ready. Task or work.
+  // The device was reset, the disk is quiesced, and nobody reaps: all that it had is tried again,
+  // as often as a request is, and the ring, which is empty, made ready. Task or work.
   void begin_again();
 
   // --- Questions about the disk itself: a request beside those of the tags ---
   // Asks for `bytes` of what block::kTypeGetId or kTypeGetLifetime answers. False: the ring is
-  // full. Task.
+  // full, or the device not live. Task.
   bool ask(u32 type, u32 bytes);
   enum class QuestionState : u32 { Idle, Asked, Answered, Lost, Failed };
   // Lost: nobody waits for the answer any more, but its slot is still the device's.

@@ -96,18 +96,19 @@ void BlockQueue::begin_silent() {
   prepare_ring();
 }
 
-// Who reaps on another hart has what it took in a batch of its own, or finds that the device is not
-// live.
+// Who reaped on another hart has what it took in a batch of its own. A request under which the
+// device was reset may be the reason, so that it is not tried for ever.
 void BlockQueue::begin_again() {
   silence_timer_.cancel();
   {
-    const LockGuard guard(lock_);
+    const LockGuard guard(lock_);  // for the eyes of who reaps next
     prepare_ring();
   }
+  blk::CompletionBatch batch(*hw_queue_);
   for (u32 tag = 0; tag < shape_.depth; ++tag) {
     if (blk::Request* const request = hw_queue_->in_flight_request(tag); request != nullptr) {
       unmap_data(*request, request->segment_count());
-      request->requeue();
+      batch.add(*request, blk::Status::Transient);
     }
   }
   QuestionState asked = QuestionState::Asked;
@@ -138,19 +139,17 @@ bool BlockQueue::ask(u32 type, u32 bytes) {
   std::array<dma::Mapping, 1 + kEndPieces> pieces;
   pieces[1] = {slots_.bus(at), nullptr, bytes, dma::Direction::FromDevice};
   slot(token).fill(type, 0);
-  bool added = true;
-  if (shape_.indirect) {
-    const blk::HwQueue::Hold alone(*hw_queue_);
-    ring_->add_table(token, slot(token).table(), std::span(pieces).subspan(1, 1));
-    commit();
-  } else {
-    {
-      const LockGuard guard(lock_);
-      added = add_chain(token, pieces);
-    }
-    commit();
+  const blk::HwQueue::Hold alone(*hw_queue_);
+  if (!device_.live()) {
+    return false;
   }
-  return added;
+  if (shape_.indirect) {
+    ring_->add_table(token, slot(token).table(), std::span(pieces).subspan(1, 1));
+  } else if (const LockGuard guard(lock_); !add_chain(token, pieces)) {
+    return false;
+  }
+  commit();
+  return true;
 }
 
 [[gnu::cold]] void BlockQueue::finish_question() {

@@ -75,6 +75,7 @@ Result<void> Device::accept_features() {
 
 void Device::ready() {
   if (!live()) {
+    interrupts_.store(0, std::memory_order_relaxed);
     live_.store(1, std::memory_order_release);  // first: an interrupt may come at once
     add_status(status::kDriverOk);
     if (trouble_.load(std::memory_order_relaxed) != Trouble::None) [[unlikely]] {
@@ -83,8 +84,13 @@ void Device::ready() {
   }
 }
 
-Result<void> Device::reset() {
+void Device::leave_service() {
   live_.store(0, std::memory_order_release);
+  interrupts_.store(0, std::memory_order_relaxed);
+}
+
+Result<void> Device::reset() {
+  leave_service();
   deaf_ = true;
   TRY(transport_.reset());
   was_reset();
@@ -95,6 +101,8 @@ void Device::was_reset() {
   deaf_ = false;
   holds_memory_ = false;
   status_ = 0;
+  Trouble silent = Trouble::Silent;  // of before, that is: several requests may have missed it
+  trouble_.compare_exchange_strong(silent, Trouble::None);
 }
 
 // After a reset: the steps of negotiate() and create_queue(), to where they led before.
@@ -166,9 +174,7 @@ void Device::stop() {
   if ((live() || holds_memory_) && !deaf_) {
     (void)reset();
   }
-  recovery_timer_.cancel_and_wait();
-  cancel_and_wait(work_);
-  looks_left_ = 0;
+  end_work();
   for (u32 i = 0; i < queue_count_; ++i) {
     if (holds_memory_) {
       log::error("{}: the memory of queue {} is never freed: the device may still use it", name(),
@@ -179,6 +185,13 @@ void Device::stop() {
     handlers_[i] = {};
   }
   queue_count_ = 0;
+}
+
+// A recovery that goes on ends, too.
+void Device::end_work() {
+  recovery_timer_.cancel_and_wait();
+  cancel_and_wait(work_);
+  looks_left_ = 0;
 }
 
 // Tells the device that we do not get along; what it was given is taken back first.
@@ -192,7 +205,9 @@ void Device::give_up() {
 // --- Device: interrupts --------------------------------------------------------------------------
 
 void Device::handle_interrupt() {
-  if (++interrupts_ == kMostVainInterrupts) [[unlikely]] {
+  const u32 interrupts = interrupts_.load(std::memory_order_relaxed) + 1;
+  port::store_relaxed(interrupts_, interrupts);
+  if (interrupts == kMostVainInterrupts) [[unlikely]] {
     look_for_storm();
   }
   const u32 causes = transport_.take_interrupts();
@@ -219,7 +234,7 @@ void Device::handle_interrupt() {
     buffers += queue->taken();
   }
   const u64 passed_ns = now - std::exchange(looked_ns_, now);
-  interrupts_ = 0;
+  interrupts_.store(0, std::memory_order_relaxed);
   if (std::exchange(buffers_at_look_, buffers) != buffers || passed_ns > kStormNs) {
     return;
   }
@@ -269,7 +284,6 @@ void Device::serve() {
       begin_recovery();
       return;
     case Trouble::Broken:
-      (void)reset();
       take_out_of_service();
       return;
   }
@@ -277,11 +291,10 @@ void Device::serve() {
 
 void Device::begin_recovery() {
   if (!virtio_driver().reset_prepare(*this)) {
-    (void)reset();
     take_out_of_service();
     return;
   }
-  live_.store(0, std::memory_order_release);
+  leave_service();
   deaf_ = true;
   looks_left_ = kMostLooks;
   transport_.begin_reset();
@@ -305,7 +318,6 @@ void Device::go_on_recovering() {
     log::warning("{}: was reset, and is in service again", name());
   } else {
     log::error("{}: was reset, and cannot be used again: {}", name(), to_string(recovered.error()));
-    (void)reset();
     take_out_of_service();
   }
 }
@@ -317,7 +329,11 @@ Result<void> Device::end_recovery() {
   return {};
 }
 
+// For good. One that did not let itself be reset is not asked again.
 void Device::take_out_of_service() {
+  if (!deaf_) {
+    (void)reset();
+  }
   virtio_driver().failed(*this);
 }
 
@@ -357,6 +373,7 @@ void Bus::shutdown(dev::Device& base) {
   if (device.live()) {
     (void)device.reset();
   }
+  device.end_work();
 }
 
 Result<void> Bus::suspend_device(dev::Device& base) {
@@ -372,8 +389,14 @@ Result<void> Bus::suspend_device(dev::Device& base) {
 Result<void> Bus::resume_device(dev::Device& base) {
   Device& device = static_cast<Device&>(base);
   TRY(device.reset());
-  TRY(device.set_up_again());
-  TRY(device.virtio_driver().restore(device));
+  Result<void> resumed = device.set_up_again();
+  if (resumed) {
+    resumed = device.virtio_driver().restore(device);
+  }
+  if (!resumed) {
+    (void)device.reset();  // it was given its queues again
+    return resumed;
+  }
   device.ready();
   return {};
 }

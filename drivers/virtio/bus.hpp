@@ -60,6 +60,9 @@ class Device final : public dev::Device {
   void ready();
   // May interrupts be handled and buffers be added?
   bool live() const { return live_.load(std::memory_order_relaxed) != 0; }
+  // It is not live from now on, until ready(). In Driver::reset_prepare and freeze, for a driver
+  // that has to see the last of those off who still believe that it is. Task or work.
+  void leave_service();
 
   // Stops the device: no interrupt is handled from now on, and once it is Ok the device touches no
   // memory. Timeout: it does not reset; then what was lent to it is abandoned, never freed.
@@ -113,6 +116,7 @@ class Device final : public dev::Device {
   void begin_recovery();
   void go_on_recovering();
   Result<void> end_recovery();
+  void end_work();
   void take_out_of_service();
 
   Transport& transport_;
@@ -124,8 +128,8 @@ class Device final : public dev::Device {
   bool deaf_ = false;          // the last reset did not succeed
   std::atomic<Trouble> trouble_{Trouble::None};
   u32 looks_left_ = 0;  // not 0: a recovery goes on
-  // Since the last look for a storm, and how it was then.
-  u32 interrupts_ = 0;
+  // Since the last look for a storm, while it was live or was not, and how it was then.
+  std::atomic<u32> interrupts_{0};
   u32 buffers_at_look_ = 0;
   u64 looked_ns_ = 0;
   std::atomic<u32> silenced_{0};

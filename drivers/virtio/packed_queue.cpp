@@ -72,7 +72,7 @@ void PackedQueue::empty() {
   free_id_ = 0;
   free_count_ = shortest_ = size();
   avail_ = held_ = {.marks = Descriptor::kAvail};
-  used_ = {.marks = Descriptor::kMarks};
+  used_.store(packed::Position{.marks = Descriptor::kMarks}.word(), std::memory_order_relaxed);
   added_ = 0;
   published_.store(0, std::memory_order_relaxed);
   taken_.store(0, std::memory_order_relaxed);
@@ -262,7 +262,8 @@ inline bool PackedQueue::wants_notification() const {
 // --- Buffers in, 2.8.22 --------------------------------------------------------------------------
 
 bool PackedQueue::has_used() const {
-  return (read_shared(descriptors_[used_.place].rest) & Descriptor::kMarks) == used_.marks;
+  const packed::Position next = used();
+  return (read_shared(descriptors_[next.place].rest) & Descriptor::kMarks) == next.marks;
 }
 
 u32 PackedQueue::take_used(std::span<Used> used) {
@@ -274,8 +275,9 @@ u32 PackedQueue::take_used(std::span<Used> used) {
 }
 
 bool PackedQueue::take_next(Used& used) {
-  const u64 rest = read_shared(descriptors_[used_.place].rest);
-  if ((rest & Descriptor::kMarks) != used_.marks || broken()) {
+  packed::Position at = this->used();
+  const u64 rest = read_shared(descriptors_[at.place].rest);
+  if ((rest & Descriptor::kMarks) != at.marks || broken()) {
     return false;
   }
   order_after_index();
@@ -286,7 +288,8 @@ bool PackedQueue::take_next(Used& used) {
   BufferShadow& shadow = shadow_[id];
   used.token = shadow.token;
   shadow.lent = 0;
-  used_.advance(shadow.count, size());
+  at.advance(shadow.count, size());
+  port::store_relaxed(used_, at.word());
   if (!tables_) {
     shadow.next = free_id_;
     free_id_ = static_cast<u16>(id);
@@ -300,18 +303,19 @@ PackedTableCursor::PackedTableCursor(Virtqueue& queue, u32 end)
     : queue_(static_cast<PackedQueue&>(queue)),
       shadows_(queue_.shadow_.get()),
       end_(queue_.descriptors_ + queue_.size()),
-      at_(queue_.descriptors_ + queue_.used_.place),
-      marks_(queue_.used_.marks),
+      at_(queue_.descriptors_ + queue_.used().place),
+      marks_(queue_.used().marks),
       size_(queue_.size()),
       token_end_(queue_.broken() ? 0 : end),
-      published_(queue_.published_.load(std::memory_order_relaxed)),
+      published_(queue_.published_.load(std::memory_order_acquire)),
       taken_(queue_.taken_.load(std::memory_order_relaxed)) {
   SLUICE_ASSERT(end <= queue.size());
 }
 
 PackedTableCursor::~PackedTableCursor() {
   port::store_relaxed(queue_.taken_, static_cast<u32>(taken_));
-  queue_.used_ = {static_cast<u32>(at_ - queue_.descriptors_), marks_};
+  const packed::Position next{static_cast<u32>(at_ - queue_.descriptors_), marks_};
+  port::store_relaxed(queue_.used_, next.word());
 }
 
 bool PackedTableCursor::look(usize& token) {
@@ -359,16 +363,8 @@ void PackedTableCursor::take() {
 [[gnu::cold, gnu::noinline]] bool PackedQueue::report(u32 id, u32 bytes, const char* complaint) {
   mark_broken();
   log::error("{}: queue {} is broken: descriptor {} tells of {} bytes in buffer {}, which {}",
-             name_, index(), used_.place, bytes, id, complaint);
+             name_, index(), used().place, bytes, id, complaint);
   return false;
-}
-
-// Descriptors are used in their order: one behind the next makes no sense, and we would look for
-// the next without end.
-[[gnu::cold, gnu::noinline]] void PackedQueue::report_gap(u32 place) {
-  mark_broken();
-  log::error("{}: queue {} is broken: descriptor {} is used, and {} before it is not", name_,
-             index(), place, used_.place);
 }
 
 // --- Interrupts, 2.8.10 --------------------------------------------------------------------------
@@ -378,7 +374,8 @@ void PackedQueue::disable_interrupts() {
 }
 
 bool PackedQueue::enable_interrupts(u32 skip) {
-  packed::Position asked = used_;
+  const packed::Position next = used();
+  packed::Position asked = next;
   u32 wanted = event::kEnable;
   if (options_.event_idx) {
     if (skip != 0) {
@@ -391,15 +388,13 @@ bool PackedQueue::enable_interrupts(u32 skip) {
   order_before_recheck();
   // With tables each used buffer has one descriptor, so that it shows whether this one passed; a
   // list's others stay as they were.
-  const packed::Position& last = tables_ ? asked : used_;
+  const packed::Position& last = tables_ ? asked : next;
   if ((read_shared(descriptors_[last.place].rest) & Descriptor::kMarks) != last.marks) {
     return true;
   }
+  // A device may mark the first of a batch last: then it has yet to look whether we wait.
   order_after_index();
-  if (!has_used()) [[unlikely]] {
-    report_gap(last.place);
-  }
-  return false;
+  return !has_used();
 }
 
 }  // namespace sluice::virtio

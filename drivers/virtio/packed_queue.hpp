@@ -30,7 +30,13 @@ struct Position {
       marks ^= Descriptor::kMarks;
     }
   }
+  // Both in one, for those who only look.
+  constexpr u64 word() const { return marks | place; }
+  static constexpr Position of(u64 word) {
+    return {static_cast<u32>(word), word & Descriptor::kMarks};
+  }
 };
+static_assert(static_cast<u32>(Descriptor::kMarks) == 0);
 
 // Of each buffer id.
 struct BufferShadow {
@@ -96,7 +102,6 @@ class PackedQueue final : public Virtqueue {
   bool take_next(Used& used);
   bool accept(u32 id, u64 rest, u32& bytes);
   bool report(u32 id, u32 bytes, const char* complaint);
-  void report_gap(u32 place);
 
   Options options_;
   bool tables_ = false;      // used with tables: token n has the id n
@@ -115,8 +120,11 @@ class PackedQueue final : public Virtqueue {
   std::atomic<u32> published_{0};  // buffers that the device can see
 
   // --- Whoever takes ---
-  packed::Position used_{.marks = packed::Descriptor::kMarks};  // the next used descriptor
-  std::atomic<u32> taken_{0};                                   // buffers
+  packed::Position used() const {
+    return packed::Position::of(used_.load(std::memory_order_relaxed));
+  }
+  std::atomic<u64> used_{0};   // the next used descriptor, a Position's word
+  std::atomic<u32> taken_{0};  // buffers
 
   // --- Without tables, where one excludes the other ---
   u32 free_count_ = 0;  // descriptors

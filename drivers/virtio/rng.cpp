@@ -158,6 +158,7 @@ void RngSource::restore() {
 
 void RngSource::give_up() {
   const LockGuard guard(lock_);  // not between a look at the device and the wait
+  frozen_ = false;               // what fails from now on says Io
   changed_.complete();
 }
 

@@ -282,7 +282,7 @@ SplitTableCursor::SplitTableCursor(Virtqueue& queue, u32 end)
       shadows_(queue_.shadow_.get()),
       mask_(queue_.mask_),
       end_(end),
-      published_(queue_.published_.load(std::memory_order_relaxed)),
+      published_(queue_.published_.load(std::memory_order_acquire)),
       taken_(queue_.last_used_.load(std::memory_order_relaxed)) {
   SLUICE_ASSERT(end <= queue.size());
 }

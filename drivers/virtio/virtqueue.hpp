@@ -15,6 +15,7 @@
 // exclude each other otherwise.
 #pragma once
 
+#include <atomic>
 #include <span>
 
 #include <sluice/drivers/virtio/transport.hpp>
@@ -57,7 +58,7 @@ class Virtqueue {
   u32 size() const { return size_; }
   // The device broke the rules of the ring (what it did is in the log): nothing is added or taken
   // from then on.
-  bool broken() const { return broken_; }
+  bool broken() const { return broken_.load(std::memory_order_relaxed); }
 
   static constexpr u32 kMaxToken = 0xffff;
 
@@ -118,8 +119,8 @@ class Virtqueue {
         packed_(packed) {}
   // With NOTIFICATION_DATA: where the next buffer will be made available, in 16 bits (2.9).
   void tell_place(u32 next) { notify_value_ = doorbell_.value | next << 16; }
-  void mark_broken() { broken_ = true; }
-  void mark_whole() { broken_ = false; }
+  void mark_broken() { broken_.store(true, std::memory_order_relaxed); }
+  void mark_whole() { broken_.store(false, std::memory_order_relaxed); }
 
  private:
   template <class Self, class Call>
@@ -130,7 +131,7 @@ class Virtqueue {
   u32 index_;
   u32 size_;
   const bool packed_;
-  bool broken_ = false;
+  std::atomic<bool> broken_{false};
 };
 
 // Adds buffers with one piece in the middle of their tables, as most have, many in a row: what the

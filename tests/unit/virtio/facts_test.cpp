@@ -114,6 +114,24 @@ TEST_CASE("A disk's write cache is switched off and on, and what was in it is du
   CHECK_FALSE(survives_power_cut(machine, 24));
 }
 
+TEST_CASE("A write in flight while the cache is switched off is durable afterwards") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  Machine machine({.config_wce = true}, variant.setup());
+  machine.plug();
+  Io io(blk::Op::Write, 8, 512);
+  std::fill(io.data.begin(), io.data.end(), std::byte{0x5a});
+  machine.device().knobs.hold = true;
+  machine.submit(io);
+  machine.world.settle();
+  machine.world.steps.emplace_back(
+      [&] { return std::exchange(machine.device().knobs.hold, false); });
+  CHECK(virtio::BlockDriver::set_write_cache(*machine.virtio_device(), false).has_value());
+  CHECK(io.ok());
+  machine.disk.disk.lose_cache();
+  CHECK(machine.disk.disk.read(8)[0] == std::byte{0x5a});
+}
+
 TEST_CASE("A disk without CONFIG_WCE keeps its cache mode") {
   const Variant variant = any_variant();
   INFO(name_of(variant));

@@ -191,16 +191,29 @@ TEST_CASE("Wrap counters that flap are no used buffers, and harm nobody") {
   machine.neighbour.check();
 }
 
-TEST_CASE("A used descriptor beyond one that is not takes the device out of service") {
-  HostileMachine machine({.sectors = 8192}, Variant{2, true, true, true}.setup(64));
+// As QEMU does (virtqueue_packed_flush): an interrupt, or we, may come in between.
+TEST_CASE("A device that marks the first descriptor of a batch last loses nothing") {
+  const Variant variant = any_packed_variant();
+  INFO(name_of(variant));
+  HostileMachine machine({.sectors = 8192}, variant.setup(64));
   machine.plug();
   const Ios ios = machine.hold_reads(21);
-  PackedRing ring(machine);
   machine.device().complete(0);
-  machine.world.deliver();  // from now on it is to interrupt for the eleventh of the other twenty
-  ring.descriptor(11, 5, 1);
+  machine.world.deliver();  // with EVENT_IDX, it is to interrupt for one in the midst of the others
+  while (machine.device().in_flight() > 0) {
+    machine.device().complete(0);
+  }
+  const u64 first = machine.queue().place().descriptors.value() + 16 * (variant.indirect ? 1 : 3);
+  const auto marks = machine.world.arena.at(first + 14, 2);
+  const std::vector<std::byte> used(marks.begin(), marks.end());
+  std::ranges::fill(marks, std::byte{});
   machine.interrupt();
-  check_out_of_service(machine, ios, "descriptor 11 is used, and 1 before it is not");
+  CHECK(std::ranges::count_if(ios, [](const auto& io) { return io->done(); }) == 1);
+  std::ranges::copy(used, marks.begin());
+  machine.interrupt();
+  CHECK(all_hold_pattern(ios));
+  CHECK(machine.virtio_device()->live());
+  machine.neighbour.check();
 }
 
 TEST_CASE("What a device does to descriptors is no concern of a request in flight") {

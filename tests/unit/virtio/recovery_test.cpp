@@ -136,6 +136,66 @@ TEST_CASE("A device that answers now and then is reset as often as it takes") {
   CHECK(machine.log.count("in service again") == 5);
 }
 
+TEST_CASE("A request under which the device hangs each time ends, and the others are carried out") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  Io stuck(blk::Op::Read, 0, 4096);
+  Machine machine({.sectors = 8192}, variant.setup());
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.submit(stuck);
+  for (u32 attempt = 0; attempt <= blk::Request::kRetries; ++attempt) {
+    CHECK_FALSE(stuck.done());
+    Io other(blk::Op::Read, 64, 4096);
+    machine.submit(other);
+    machine.world.settle();
+    machine.device().complete(1);
+    machine.world.settle();
+    CHECK(other.holds_pattern());
+    pass(machine, kTimeoutNs);
+  }
+  CHECK(stuck.ends == 1);
+  CHECK(stuck.bio.status == blk::Status::IoError);
+  CHECK(machine.virtio_device()->live());
+}
+
+TEST_CASE("A device that is said to be silent while it is reset is not reset once more") {
+  Io io(blk::Op::Read, 0, 4096);
+  Machine machine({.sectors = 8192});
+  machine.plug();
+  machine.device().knobs.hold = true;
+  machine.device().knobs.reset_reads = 5;
+  machine.submit(io);
+  const u64 resets = machine.device().counters().resets;
+  pass(machine, kTimeoutNs);
+  CHECK_FALSE(machine.virtio_device()->live());
+  machine.virtio_device()->recover();
+  machine.device().knobs.hold = false;
+  for (u32 look = 0; look < 10; ++look) {
+    pass(machine, kLookNs);
+  }
+  CHECK(io.ok());
+  CHECK(machine.device().counters().resets == resets + 1);
+}
+
+TEST_CASE("A shutdown while the device is being reset ends what waits for it") {
+  const Ios ios = mixed(40);
+  Machine machine({.sectors = 8192, .seg_max = 8}, Variant{2, true, true}.setup(16));
+  hold(machine, ios);
+  machine.device().knobs.reset_reads = 5;
+  pass(machine, kTimeoutNs);
+  CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
+  dev::shutdown_all();
+  for (u32 look = 0; look < 10; ++look) {
+    pass(machine, kLookNs);
+  }
+  for (const auto& io : ios) {
+    CHECK(io->ends == 1);
+    CHECK(io->bio.status == blk::Status::IoError);
+  }
+  CHECK(machine.device().status() == 0);
+}
+
 // V11
 TEST_CASE("What a device writes late, while its reset goes on, reaches nobody") {
   const Variant variant = any_variant();
