@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <optional>
 
 #include <sluice/fs/fat/recognize.hpp>
 #include <sluice/kernel/endian.hpp>
@@ -63,16 +62,19 @@ constexpr u16 kSignature = 0xaa55;
 // FAT Type Determination: fewer clusters than these.
 constexpr u64 kFat12Clusters = 4085;
 constexpr u64 kFat16Clusters = 65525;
+Type type_by_count(u64 clusters) {
+  return clusters < kFat12Clusters   ? Type::Fat12
+         : clusters < kFat16Clusters ? Type::Fat16
+                                     : Type::Fat32;
+}
 constexpr u64 kMaxClusters = 0x0fff'fff5;  // so that no cluster has the number of a mark
 
-using Sector512 = std::span<const std::byte, 512>;
-
 template <class T>
-T at(Sector512 sector, usize offset) {
+T at(BootSectorBytes sector, usize offset) {
   return *read_object<T>(sector, offset);  // offsets are constants within the 512 bytes
 }
 
-bool has_signature(Sector512 sector) {
+bool has_signature(BootSectorBytes sector) {
   return at<UnalignedLe<u16>>(sector, kSignatureAt) == kSignature;
 }
 
@@ -81,7 +83,7 @@ class Parser {
  public:
   using Checked = std::expected<void, Line>;
 
-  Parser(Sector512 sector, u64 disk_bytes, Notes& notes)
+  Parser(BootSectorBytes sector, u64 disk_bytes, Notes& notes)
       : boot_(at<BootSector>(sector, 0)),
         fat32_(at<Fat32Part>(sector, sizeof(BootSector))),
         sector_(sector),
@@ -163,6 +165,7 @@ class Parser {
     return {};
   }
 
+  // By Linux's rule: FAT32 is what has no BPB_FATSz16, and only of the rest the count decides.
   Checked find_type() {
     Geometry& g = geometry_;
     const u64 clusters = (g.total_sectors - g.first_data_sector) / g.sectors_per_cluster;
@@ -170,26 +173,15 @@ class Parser {
       return refuse("BPB_TotSec is {}, which makes {} clusters", g.total_sectors, clusters);
     }
     g.clusters = static_cast<u32>(clusters);
-    g.type = clusters < kFat12Clusters   ? Type::Fat12
-             : clusters < kFat16Clusters ? Type::Fat16
-                                         : Type::Fat32;
     const u16 fat_16 = boot_.fat_sectors_16;
-    if (g.type == Type::Fat32 && fat_16 != 0) {
-      return refuse("BPB_FATSz16 is {} on a volume of {} clusters, which FAT32 alone can hold",
-                    fat_16, g.clusters);
-    }
-    if (g.type != Type::Fat32 && fat_16 == 0 && g.root_entries == 0) {
-      // No FAT12 or FAT16 volume looks so: mkfs.fat -F 32 makes it of a small disk.
-      note("{} clusters are too few for FAT32, but nothing else could have such a boot sector",
-           g.clusters);
-      g.type = Type::Fat32;
+    const Type by_count = type_by_count(clusters);
+    g.type = fat_16 == 0 ? Type::Fat32 : by_count == Type::Fat12 ? Type::Fat12 : Type::Fat16;
+    if (g.type != by_count) {
+      note("read as {}, as Linux does, because BPB_FATSz16 is {}; by its {} clusters it is {}",
+           to_string(g.type), fat_16, g.clusters, to_string(by_count));
     }
     if (g.type != Type::Fat32 && g.root_entries == 0) {
       return refuse("BPB_RootEntCnt is 0 on a {} volume", to_string(g.type));
-    }
-    if (g.type != Type::Fat32 && fat_16 == 0) {
-      return refuse("BPB_FATSz16 is 0 on a {} volume of {} clusters", to_string(g.type),
-                    g.clusters);
     }
     return {};
   }
@@ -205,6 +197,10 @@ class Parser {
     if (entries - 2 < g.clusters) {
       note("the table has entries for {} of the {} clusters", entries - 2, g.clusters);
       g.clusters = static_cast<u32>(entries - 2);
+    }
+    if (g.type == Type::Fat16 && g.clusters >= kFat16Clusters) {
+      return refuse("BPB_FATSz16 is {} on a volume of {} clusters, which FAT32 alone can hold",
+                    u16{boot_.fat_sectors_16}, g.clusters);
     }
     return {};
   }
@@ -233,6 +229,12 @@ class Parser {
       g.fs_info_sector = fs_info;
     } else if (fs_info != 0xffff) {
       note("BPB_FSInfo is {}, beyond the {} reserved sectors", fs_info, g.first_fat_sector);
+    }
+    const u16 backup = fat32_.backup_boot_sector;
+    if (backup < g.first_fat_sector) {
+      g.backup_sector = backup;
+    } else if (backup != 0xffff) {
+      note("BPB_BkBootSec is {}, beyond the {} reserved sectors", backup, g.first_fat_sector);
     }
     return {};
   }
@@ -265,7 +267,7 @@ class Parser {
 
   BootSector boot_;
   Fat32Part fat32_;
-  Sector512 sector_;
+  BootSectorBytes sector_;
   u64 disk_bytes_;
   Notes& notes_;
   Geometry geometry_;
@@ -292,21 +294,31 @@ void Notes::add(const Line& note) {
   }
 }
 
-std::expected<Geometry, MountError> parse_boot_sector(std::span<const std::byte, 512> sector,
-                                                      u64 disk_bytes, std::string_view disk_name,
-                                                      Notes& notes) {
-  const auto refuse = [](const Line& reason) {
-    return std::unexpected(MountError{Errc::Malformed, reason});
+std::expected<Geometry, MountError> parse_boot_sector(BootSectorBytes sector, u64 disk_bytes,
+                                                      std::string_view disk_name, Notes& notes) {
+  const auto refuse = [](const Line& reason, bool something_else) {
+    return std::unexpected(MountError{Errc::Malformed, reason, something_else});
   };
   const std::expected<Geometry, Line> geometry = Parser(sector, disk_bytes, notes).parse();
   if (geometry) {
     return *geometry;
   }
   // Only now: mkfs.fat can put a table into a FAT boot sector that names the whole disk.
-  if (const std::optional<Line> other = recognize_other(sector)) {
-    return refuse(Line::formatted("{} {}", disk_name, other->view()));
+  if (const std::optional<Recognized> other = recognize_other(sector)) {
+    return refuse(Line::formatted("{} {}", disk_name, other->text.view()), !other->nothing);
   }
-  return refuse(Line::formatted("{} holds no FAT volume: {}", disk_name, geometry.error().view()));
+  return refuse(Line::formatted("{} holds no FAT volume: {}", disk_name, geometry.error().view()),
+                false);
+}
+
+std::optional<Geometry> parse_backup(BootSectorBytes sector, u64 place, u64 disk_bytes,
+                                     Notes& notes) {
+  const std::expected<Geometry, Line> geometry = Parser(sector, disk_bytes, notes).parse();
+  if (!geometry || geometry->type != Type::Fat32 || !has_signature(sector) ||
+      u64{geometry->backup_sector} * geometry->sector_bytes != place) {
+    return std::nullopt;
+  }
+  return *geometry;
 }
 
 }  // namespace sluice::fat

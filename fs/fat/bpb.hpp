@@ -1,9 +1,11 @@
 // The boot sector: what it says of a volume's layout, checked, as a Geometry.
 // Used by Volume::mount. Formulas and field names are those of the Microsoft FAT
-// specification 1.03, "Boot Sector and BPB" and "FAT Type Determination".
+// specification 1.03, "Boot Sector and BPB" and "FAT Type Determination"; where Linux has another
+// type for a volume than the specification's count of clusters, it is read as Linux does.
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -24,6 +26,7 @@ using Line = Text<200>;
 struct MountError {
   Errc code = Errc::Malformed;
   Line reason;
+  bool something_else = false;  // the reason names it
 };
 
 // What is odd about a volume, but no reason to refuse it; each once. What does not fit is dropped.
@@ -55,6 +58,7 @@ struct Geometry {
   u64 first_data_sector = 0;  // FirstDataSector: of cluster 2
   u32 clusters = 0;           // CountofClusters; the highest cluster is clusters + 1
   u32 fs_info_sector = 0;     // BPB_FSInfo; 0: none
+  u32 backup_sector = 0;      // BPB_BkBootSec; 0: none
   bool extended = false;      // BS_BootSig: serial and label are there
   u32 serial = 0;             // BS_VolID
   RawShortName label{};       // BS_VolLab
@@ -69,11 +73,17 @@ struct Geometry {
   }
 };
 
+using BootSectorBytes = std::span<const std::byte, 512>;
+
 // Reads a boot sector: its first 512 bytes, from a disk of `disk_bytes` called `disk_name`. An
 // error says what the disk holds instead: zeroes, a partition table, NTFS, exFAT, or which field
 // makes no sense. Any context.
-std::expected<Geometry, MountError> parse_boot_sector(std::span<const std::byte, 512> sector,
-                                                      u64 disk_bytes, std::string_view disk_name,
-                                                      Notes& notes);
+std::expected<Geometry, MountError> parse_boot_sector(BootSectorBytes sector, u64 disk_bytes,
+                                                      std::string_view disk_name, Notes& notes);
+
+// The same for what may be the backup of FAT32's boot sector, from byte `place` of the disk:
+// nothing where it is not one that says itself that it is there. Any context.
+std::optional<Geometry> parse_backup(BootSectorBytes sector, u64 place, u64 disk_bytes,
+                                     Notes& notes);
 
 }  // namespace sluice::fat

@@ -31,8 +31,8 @@ static_assert(sizeof(MasterBootRecord) == 512);
 constexpr u16 kSignature = 0xaa55;
 constexpr u8 kProtectiveGpt = 0xee;
 
-std::optional<Line> recognize_partitions(const MasterBootRecord& record) {
-  std::optional<Line> found;
+std::optional<Recognized> recognize_partitions(const MasterBootRecord& record) {
+  std::optional<Recognized> found;
   if (record.signature != kSignature) {
     return found;
   }
@@ -41,12 +41,12 @@ std::optional<Line> recognize_partitions(const MasterBootRecord& record) {
       return std::nullopt;  // code, not a table
     }
     if (entry.type == kProtectiveGpt) {
-      return Line("is partitioned: it holds a GUID partition table (GPT)");
+      return Recognized{Line("is partitioned: it holds a GUID partition table (GPT)")};
     }
     if (entry.type != 0 && entry.sectors != 0u && !found) {
-      found =
+      found = Recognized{
           Line::formatted("is partitioned: its first partition (type {:#04x}) begins at sector {}",
-                          entry.type, u32{entry.first_sector});
+                          entry.type, u32{entry.first_sector})};
     }
   }
   return found;
@@ -54,17 +54,17 @@ std::optional<Line> recognize_partitions(const MasterBootRecord& record) {
 
 }  // namespace
 
-std::optional<Line> recognize_other(std::span<const std::byte, 512> sector) {
+std::optional<Recognized> recognize_other(BootSectorBytes sector) {
   if (std::ranges::all_of(sector, [](std::byte byte) { return byte == std::byte{0}; })) {
-    return Line("holds no file system: its first sector is all zeroes");
+    return Recognized{Line("holds no file system: its first sector is all zeroes"), true};
   }
   const auto record = *read_object<MasterBootRecord>(sector);
   const std::string_view oem_name(record.oem_name.data(), record.oem_name.size());
   if (oem_name == "EXFAT   ") {
-    return Line("holds an exFAT volume, not FAT12, FAT16 or FAT32");
+    return Recognized{Line("holds an exFAT volume, not FAT12, FAT16 or FAT32")};
   }
   if (oem_name == "NTFS    ") {
-    return Line("holds an NTFS volume, not FAT12, FAT16 or FAT32");
+    return Recognized{Line("holds an NTFS volume, not FAT12, FAT16 or FAT32")};
   }
   return recognize_partitions(record);
 }

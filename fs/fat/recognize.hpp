@@ -10,8 +10,12 @@
 
 namespace sluice::fat {
 
-// The rest of a sentence that begins with the disk's name ("is partitioned: …"), or nothing where
-// the sector is like nothing known. Any context.
-std::optional<Line> recognize_other(std::span<const std::byte, 512> sector);
+struct Recognized {
+  Line text;             // the rest of a sentence that begins with the disk's name
+  bool nothing = false;  // it holds nothing at all
+};
+
+// Nothing where the sector is like nothing known. Any context.
+std::optional<Recognized> recognize_other(BootSectorBytes sector);
 
 }  // namespace sluice::fat

@@ -28,6 +28,8 @@ struct FsInfo {
 static_assert(sizeof(FsInfo) == 512);
 constexpr u32 kUnknown = 0xffff'ffff;
 
+constexpr u64 kUsualBackupSector = 6;
+
 // Bits of BS_Reserved1.
 constexpr u8 kStateDirty = 0x01;
 constexpr u8 kStateError = 0x02;
@@ -42,6 +44,50 @@ constexpr StateBits kFat32State{0x0800'0000, 0x0400'0000};
 
 std::unexpected<MountError> mount_error(Errc code, std::string_view device, std::string_view what) {
   return std::unexpected(MountError{code, Line::formatted("{}: {}", device, what)});
+}
+
+// Where the boot sector cannot be read or makes no sense, its backup, which FAT32 has in its sector
+// 6: at one of four places, as nobody can tell how large its sectors are.
+std::optional<Geometry> find_backup(BlockReader& reader, u64 disk_bytes, Notes& notes) {
+  for (const u64 sector_bytes : {512u, 1024u, 2048u, 4096u}) {
+    std::array<std::byte, 512> sector;
+    const u64 place = kUsualBackupSector * sector_bytes;
+    Notes own;
+    if (!reader.read(place, sector)) {
+      continue;
+    }
+    if (const auto geometry = parse_backup(sector, place, disk_bytes, own)) {
+      notes = own;
+      return geometry;
+    }
+  }
+  return std::nullopt;
+}
+
+std::expected<Geometry, MountError> read_boot_sector(BlockReader& reader, Notes& notes) {
+  const blk::BlockDevice& device = reader.device();
+  std::array<std::byte, 512> sector;
+  if (const Result<void> read = reader.read(0, sector); !read) {
+    return mount_error(read.error(), device.name(),
+                       read.error() == Errc::Malformed
+                           ? "the disk is smaller than one of its blocks"
+                           : "the boot sector cannot be read");
+  }
+  return parse_boot_sector(sector, device.sectors() * blk::kSectorBytes, device.name(), notes);
+}
+
+std::expected<Geometry, MountError> read_geometry(BlockReader& reader, Notes& notes) {
+  std::expected<Geometry, MountError> geometry = read_boot_sector(reader, notes);
+  if (geometry || geometry.error().something_else || geometry.error().code == Errc::Removed) {
+    return geometry;
+  }
+  const u64 disk_bytes = reader.device().sectors() * blk::kSectorBytes;
+  if (const std::optional<Geometry> backup = find_backup(reader, disk_bytes, notes)) {
+    notes.add(Line::formatted("read by its backup boot sector, sector {}: {}",
+                              backup->backup_sector, geometry.error().reason.view()));
+    return *backup;
+  }
+  return geometry;
 }
 
 // Takes the first part off a path: empty where there is none.
@@ -79,16 +125,8 @@ Volume::MountResult Volume::mount(blk::BlockDevice& device) {
   if (device.sectors() == 0) {
     return mount_error(Errc::Removed, device.name(), "the disk has no sectors, or is gone");
   }
-  std::array<std::byte, 512> sector;
-  if (const Result<void> read = reader->read(0, sector); !read) {
-    return mount_error(read.error(), device.name(),
-                       read.error() == Errc::Malformed
-                           ? "the disk is smaller than one of its blocks"
-                           : "the boot sector cannot be read");
-  }
   Notes notes;
-  const std::expected<Geometry, MountError> geometry =
-      parse_boot_sector(sector, device.sectors() * blk::kSectorBytes, device.name(), notes);
+  const std::expected<Geometry, MountError> geometry = read_geometry(*reader, notes);
   if (!geometry) {
     return std::unexpected(geometry.error());
   }

@@ -106,15 +106,105 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a small volume with FAT32's boot sector is read as FAT32, with a note") {
-  ImageBuilder image(fat32(200));
+TEST_CASE(
+    "where Linux has another type than the count of clusters, Linux's is taken, with a note") {
+  const u32 root_entries = GENERATE(0u, 16u);  // Linux leaves room for them on FAT32, too
+  Layout layout = fat32(200);
+  layout.root_entries = root_entries;
+  ImageBuilder image(layout);
   image.add_file(image.root, "A       TXT", text_bytes("a"));
   Mounted disk(image.bytes);
   CHECK(disk.volume->geometry().type == Type::Fat32);
   CHECK((disk.read("/a.txt") == text_bytes("a")));
   REQUIRE(disk.volume->notes().size() == 1);
   CHECK(disk.volume->notes()[0].view() ==
-        "200 clusters are too few for FAT32, but nothing else could have such a boot sector");
+        "read as FAT32, as Linux does, because BPB_FATSz16 is 0; by its 200 clusters it is FAT12");
+}
+
+TEST_CASE("more clusters than FAT16 can have are FAT16 as far as its table goes, with notes") {
+  ImageBuilder image(fat16());
+  image.put32(32, 100'000);
+  image.put16(19, 0);
+  image.bytes.resize(100'000 * 512);
+  Mounted disk(image.bytes);
+  CHECK(disk.volume->geometry().type == Type::Fat16);
+  CHECK(disk.volume->geometry().clusters == 4094);
+  REQUIRE(disk.volume->notes().size() == 2);
+  CHECK(disk.volume->notes()[0].view() ==
+        "read as FAT16, as Linux does, because BPB_FATSz16 is 16; by its 99935 clusters it is "
+        "FAT32");
+  CHECK(disk.volume->notes()[1].view() == "the table has entries for 4094 of the 99935 clusters");
+}
+
+// --- The backup boot sector ----------------------------------------------------------------------
+
+namespace {
+
+// A FAT32 volume with a file, and a copy of its boot sector in sector 6.
+ImageBuilder with_backup(u32 sector_bytes = 512) {
+  Layout layout = fat32(65525);
+  layout.sector_bytes = sector_bytes;
+  ImageBuilder image(layout);
+  image.add_file(image.root, "A       TXT", text_bytes("a"));
+  image.put16(50, 6);
+  std::copy_n(image.bytes.begin(), 512, image.bytes.begin() + 6 * sector_bytes);
+  return image;
+}
+
+constexpr std::string_view kReadByBackup = "read by its backup boot sector, sector 6: ";
+
+}  // namespace
+
+TEST_CASE("a FAT32 volume whose boot sector is bad is read by the backup, with a note") {
+  const u32 sector_bytes = GENERATE(512u, 1024u, 2048u, 4096u);
+  const bool zeroed = GENERATE(false, true);
+  ImageBuilder image = with_backup(sector_bytes);
+  if (zeroed) {
+    std::fill_n(image.bytes.begin(), 512, std::byte{});
+  } else {
+    image.put8(13, 3);
+  }
+  Mounted disk(image.bytes);
+  CHECK((disk.read("/a.txt") == text_bytes("a")));
+  REQUIRE(disk.volume->notes().size() == 1);
+  CHECK(disk.volume->notes()[0].view() ==
+        std::string(kReadByBackup) +
+            (zeroed ? "vda holds no file system: its first sector is all zeroes"
+                    : "vda holds no FAT volume: BPB_SecPerClus is 3, not a power of two from 1 to "
+                      "128"));
+}
+
+TEST_CASE("a FAT32 volume whose boot sector cannot be read is read by the backup") {
+  const World world;
+  ByteDevice disk(with_backup().bytes);
+  disk.bad_sectors = {0};
+  const Volume::MountResult volume = Volume::mount(disk);
+  REQUIRE(volume.has_value());
+  CHECK((*volume)->notes()[0].view() ==
+        std::string(kReadByBackup) + "vda: the boot sector cannot be read");
+}
+
+TEST_CASE("what is no backup of this volume's boot sector is not believed") {
+  SECTION("the disk says that it holds something else") {
+    ImageBuilder image = with_backup();
+    std::fill_n(image.bytes.begin(), 512, std::byte{});
+    std::memcpy(&image.bytes[3], "EXFAT   ", 8);
+    CHECK(mount_error(image.bytes) == "vda holds an exFAT volume, not FAT12, FAT16 or FAT32");
+  }
+  SECTION("it says that it belongs elsewhere") {
+    ImageBuilder image = with_backup();
+    image.put16(6 * 512 + 50, 7);
+    image.put16(11, 0);
+    CHECK(mount_error(image.bytes) ==
+          "vda holds no FAT volume: BPB_BytsPerSec is 0, not 512, 1024, 2048 or 4096");
+  }
+  SECTION("it makes no sense either") {
+    ImageBuilder image = with_backup();
+    image.put8(6 * 512 + 13, 0);
+    image.put16(11, 0);
+    CHECK(mount_error(image.bytes) ==
+          "vda holds no FAT volume: BPB_BytsPerSec is 0, not 512, 1024, 2048 or 4096");
+  }
 }
 
 TEST_CASE("a disk that is empty, partitioned or formatted otherwise is said to be that") {
@@ -212,8 +302,8 @@ TEST_CASE("a field that makes no sense is named with its value") {
          i.put8(13, 128);
        },
        "BPB_TotSec is 8, which makes 0 clusters"},
-      {fat16(), [](auto& i) { i.put32(32, 100'000), i.put16(19, 0); },
-       "BPB_FATSz16 is 16 on a volume of 99935 clusters, which FAT32 alone can hold"},
+      {fat16(), [](auto& i) { i.put32(32, 100'000), i.put16(19, 0), i.put16(22, 300); },
+       "BPB_FATSz16 is 300 on a volume of 76798 clusters, which FAT32 alone can hold"},
       {fat32(), [](auto& i) { i.put16(42, 0x100); },
        "BPB_FSVer is 0x0100, a version of FAT32 that nobody has defined"},
       {fat32(), [](auto& i) { i.put16(40, 0x82); }, "BPB_ExtFlags is 0x0082: table 2 of 2"},
@@ -241,6 +331,8 @@ TEST_CASE("what is odd but harmless is a note") {
         "the volume has 54784 bytes, but the disk has only 53760");
   CHECK(note_after(fat32(), [](auto& i) { i.put16(48, 32); }) ==
         "BPB_FSInfo is 32, beyond the 32 reserved sectors");
+  CHECK(note_after(fat32(), [](auto& i) { i.put16(50, 32); }) ==
+        "BPB_BkBootSec is 32, beyond the 32 reserved sectors");
 }
 
 TEST_CASE("clusters without an entry in the table do not exist") {
