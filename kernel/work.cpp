@@ -137,10 +137,8 @@ void run_next_job() {
   Hart& hart = port::this_hart();
   Job* job = nullptr;
   wait_until([&hart, &job] {
-    if (job == nullptr) {
-      const LockGuard guard(hart.work_lock);
-      job = hart.jobs.pop_front();
-    }
+    const LockGuard guard(hart.work_lock);
+    job = hart.jobs.pop_front();
     return job != nullptr;
   });
   job->function_(job->context_);

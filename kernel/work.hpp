@@ -98,9 +98,10 @@ void run_on(Hart& hart, Job& job);
 // What a hart without a task of its own does over and over: waits for a job, and runs it. Task.
 void run_next_job();
 
-// Runs this hart's work and sleeps until `ready()` holds: the loop beneath every wait. Before the
-// sleep it is asked with interrupts off, so that an interrupt that makes it true is never slept
-// over; another hart that makes it true calls wake(). Task only, interrupts on.
+// Runs this hart's work and sleeps until `ready()` holds, which it is asked until it does and not
+// again: the loop beneath every wait. Before the sleep it is asked with interrupts off, so that an
+// interrupt that makes it true is never slept over; another hart that makes it true calls wake().
+// Task only, interrupts on.
 template <class Ready>
 [[gnu::always_inline]] inline void wait_until(Ready ready) {
   Hart& hart = port::this_hart();
@@ -117,11 +118,15 @@ template <class Ready>
     // An exchange here and in wake(): of two on one word, one comes first. If it is wake()'s, this
     // one sees it, and with it what was done before; else wake() finds us asleep.
     hart.asleep.exchange(1, std::memory_order_acquire);
-    if (!ready() && hart.has_work.load(std::memory_order_relaxed) == 0) [[likely]] {
+    const bool is_ready = ready();
+    if (!is_ready && hart.has_work.load(std::memory_order_relaxed) == 0) [[likely]] {
       port::idle();
     }
     hart.asleep.exchange(0, std::memory_order_acquire);
     port::irq_restore(true);
+    if (is_ready) [[unlikely]] {
+      return;  // not asked again: it may have taken what it waited for
+    }
   }
 }
 
