@@ -1,32 +1,13 @@
-// Directories: entries one after the other, from the fixed root of FAT12 and FAT16 or from a chain
-// of clusters. Used by Volume::lookup and by programs that list. Reference: Microsoft FAT
-// specification 1.03, "FAT Directory Structure".
+// Directories: files and directories one after the other, with their long names.
+// Used by Volume::lookup and by programs that list. Reference: Microsoft FAT specification 1.03,
+// "FAT Directory Structure" and "FAT Long Directory Entries".
 #pragma once
 
-#include <memory>
 #include <optional>
 
-#include <sluice/fs/fat/name.hpp>
-#include <sluice/fs/fat/table.hpp>
+#include <sluice/fs/fat/raw_directory.hpp>
 
 namespace sluice::fat {
-
-// DIR_Attr.
-struct Attributes {
-  static constexpr u8 kReadOnly = 0x01;
-  static constexpr u8 kHidden = 0x02;
-  static constexpr u8 kSystem = 0x04;
-  static constexpr u8 kVolumeId = 0x08;
-  static constexpr u8 kDirectory = 0x10;
-  static constexpr u8 kArchive = 0x20;
-  static constexpr u8 kLongName = 0x0f;  // of these six bits:
-  static constexpr u8 kLongNameMask = 0x3f;
-  u8 bits = 0;
-
-  bool has(u8 mask) const { return (bits & mask) != 0; }
-  // "rhsda", a dash for a clear one.
-  std::array<char, 5> text() const;
-};
 
 // A date and a time of day in the volume's (unknown) time zone.
 struct DateTime {
@@ -46,23 +27,6 @@ struct DateTime {
 
 // Decodes DIR_WrtDate, DIR_WrtTime and, for creation, DIR_CrtTimeTenth (0…199). Any context.
 DateTime decode_date_time(u16 date, u16 time, u8 hundredths = 0);
-
-// The 32 bytes of an entry on the disk.
-struct RawEntry {
-  RawShortName name;      // DIR_Name
-  u8 attributes;          // DIR_Attr
-  u8 nt_flags;            // DIR_NTRes
-  u8 created_hundredths;  // DIR_CrtTimeTenth
-  UnalignedLe<u16> created_time;
-  UnalignedLe<u16> created_date;
-  UnalignedLe<u16> accessed_date;
-  UnalignedLe<u16> first_cluster_high;  // FAT32 only
-  UnalignedLe<u16> modified_time;
-  UnalignedLe<u16> modified_date;
-  UnalignedLe<u16> first_cluster_low;
-  UnalignedLe<u32> file_bytes;
-};
-static_assert(sizeof(RawEntry) == 32);
 
 // A file or directory, as its directory describes it. Nothing in it was checked against the table
 // yet.
@@ -84,10 +48,7 @@ struct Entry {
 // error.
 class Directory {
  public:
-  static constexpr u32 kMaxEntries = 65536;  // 2 MiB, as the specification limits it
-
-  // Opens the root, or the directory that starts at a cluster, and walks its chain once: Malformed,
-  // where it is cyclic, too long, or starts nowhere. NoMemory, Io, Removed. Task.
+  // Opens the root, or the directory of an entry. What RawDirectory::open says. Task.
   static Result<Directory> open(BlockReader& reader, Table& table, const Entry& entry);
 
   // The next file or directory, without ".", "..", labels, deleted and orphaned ones; false at the
@@ -96,38 +57,21 @@ class Directory {
   Result<bool> next(Entry& entry);
 
   // Continues until an entry of this name, long or short, in any case; false where there is none.
-  // Same errors. Task.
+  // Entries that it cannot be are not even decoded. Same errors. Task.
   Result<bool> find(std::string_view name, Entry& entry);
 
   // Continues until the volume label (in the root). Same errors. Task.
   Result<std::optional<Label>> find_label();
 
  private:
-  static constexpr u32 kMaxWindowBytes = 16 * 1024;
+  Directory(RawDirectory&& raw, Type type) : raw_(std::move(raw)), type_(type) {}
+  // The next entry with a name of its own, the slots before it in slots_; null at the end.
+  Result<const RawEntry*> next_named();
+  bool decode(const RawEntry& raw, Entry& entry) const;
 
-  Directory(BlockReader& reader, Table& table) : reader_(&reader), table_(&table) {}
-  // How many bytes the chain holds, as far as it is whole.
-  Result<u64> check_chain(u32 first_cluster) const;
-  // The next 32 bytes, or nothing at the end.
-  Result<std::optional<RawEntry>> next_raw();
-  // Reads on: false at the end.
-  Result<bool> fill();
-  Result<bool> next_region();
-  bool decode(const RawEntry& raw, Entry& entry);
-
-  BlockReader* reader_;
-  Table* table_;
-  Text<80> name_;  // for messages
-  std::unique_ptr<std::byte[]> window_;
-  u32 window_bytes_ = 0;  // its size
-  u32 filled_bytes_ = 0;  // of it
-  u32 used_bytes_ = 0;    // of those
-  u64 region_byte_ = 0;   // where on the disk the rest of the run, or of the fixed root, is
-  u64 region_left_ = 0;   // how much of it was not read yet
-  std::optional<ChainWalk> walk_;  // none: the fixed root
-  u32 entries_ = 0;                // seen so far
-  bool ended_ = false;
-  LongNameBuilder long_name_;
+  RawDirectory raw_;
+  Type type_;
+  LongNameSlots slots_;
 };
 
 }  // namespace sluice::fat

@@ -84,39 +84,27 @@ u8 short_name_checksum(const RawShortName& raw) {
   return static_cast<u8>(sum);
 }
 
-void LongNameBuilder::add(const LongNameSlot& slot) {
-  const u8 order = slot.order & static_cast<u8>(~kLastSlot);
-  if ((slot.order & kLastSlot) != 0) {
-    slots_ = expected_ = order;
-    checksum_ = slot.checksum;
-  }
-  if (order == 0 || order > kMaxSlots || order != expected_ || slot.checksum != checksum_ ||
-      slot.type != 0) {
-    reset();
-    return;
-  }
-  store(order, slot);
-  --expected_;
-}
-
-void LongNameBuilder::store(u8 order, const LongNameSlot& slot) {
-  u16* to = &units_[(order - 1) * kUnitsPerSlot];
-  to = std::copy(slot.name1.begin(), slot.name1.end(), to);
-  to = std::copy(slot.name2.begin(), slot.name2.end(), to);
-  std::copy(slot.name3.begin(), slot.name3.end(), to);
-}
-
-bool LongNameBuilder::take(const RawShortName& short_name, Name& name) {
-  const bool complete = expected_ == 0 && checksum_ == short_name_checksum(short_name);
-  reset();
-  if (!complete) {
+bool LongNameSlots::decode(const RawShortName& short_name, Name& name) const {
+  std::array<u16, kMaxSlots * kUnitsPerSlot> units;
+  if (count_ == 0 || (slots_[0].order & ~kLastSlot) != count_) {
     return false;
   }
+  const u8 checksum = short_name_checksum(short_name);
+  usize order = count_;
+  for (const LongNameSlot& slot : all()) {
+    if ((slot.order & ~kLastSlot) != order || slot.checksum != checksum || slot.type != 0) {
+      return false;
+    }
+    u16* to = &units[--order * kUnitsPerSlot];
+    to = std::copy(slot.name1.begin(), slot.name1.end(), to);
+    to = std::copy(slot.name2.begin(), slot.name2.end(), to);
+    std::copy(slot.name3.begin(), slot.name3.end(), to);
+  }
   // The padding behind the terminator is not looked at: 0xffff as a rule, but not with everyone.
-  const std::span<const u16> units = std::span(units_).first(slots_ * kUnitsPerSlot);
-  const auto end = std::find_if(units.begin(), units.end(),
+  const std::span<const u16> all_units = std::span(units).first(count_ * kUnitsPerSlot);
+  const auto end = std::find_if(all_units.begin(), all_units.end(),
                                 [](u16 unit) { return unit == 0 || unit == 0xffff; });
-  return decode_long_name({units.begin(), end}, name);
+  return decode_long_name({all_units.begin(), end}, name);
 }
 
 bool decode_long_name(std::span<const u16> units, Name& name) {

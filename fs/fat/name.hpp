@@ -42,7 +42,7 @@ Label decode_label(const RawShortName& raw);
 u8 short_name_checksum(const RawShortName& raw);
 
 // One slot of a long name on the disk.
-struct LongNameSlot {
+struct alignas(8) LongNameSlot {
   u8 order;  // LDIR_Ord: 1…20, the last in name order (and first on the disk) with kLastSlot
   std::array<UnalignedLe<u16>, 5> name1;
   u8 attributes;  // LDIR_Attr: 0x0f
@@ -57,26 +57,32 @@ inline constexpr u8 kLastSlot = 0x40;
 inline constexpr usize kUnitsPerSlot = 13;
 inline constexpr u8 kMaxSlots = 20;
 
-// Gathers the slots of one long name. Order of calls: add() for each slot as it comes, then take()
-// at the short entry, reset() at anything else. Whatever is out of order, has another checksum or
-// is no name is dropped: the short name stands.
-class LongNameBuilder {
+// The slots of one long name, as they come: from one that says that it is the last on. Order of
+// calls: add() for each, decode() at the short entry behind them, clear() at anything else.
+class LongNameSlots {
  public:
-  void reset() { expected_ = kNothing; }
-  void add(const LongNameSlot& slot);
+  void clear() { count_ = 0; }
+  void add(const LongNameSlot& slot) {
+    if ((slot.order & kLastSlot) != 0) {
+      count_ = 0;
+    } else if (count_ == 0) {
+      return;  // the last was not there
+    }
+    if (count_ == kMaxSlots) [[unlikely]] {
+      count_ = 0;
+      return;
+    }
+    slots_[count_++] = slot;
+  }
+  std::span<const LongNameSlot> all() const { return {slots_.data(), count_}; }
 
-  // Puts the name into `name` where the slots were complete and belong to this short name; else
-  // false. Starts anew.
-  bool take(const RawShortName& short_name, Name& name);
+  // Puts the name into `name` where the slots are complete, in order, with the checksum of this
+  // short name, and a name; else false: the short name stands. Any context.
+  bool decode(const RawShortName& short_name, Name& name) const;
 
  private:
-  static constexpr u8 kNothing = 0xff;  // no first slot seen yet
-  void store(u8 order, const LongNameSlot& slot);
-
-  std::array<u16, kMaxSlots * kUnitsPerSlot> units_;
-  u8 slots_ = 0;
-  u8 expected_ = kNothing;  // order of the slot to come; 0: complete
-  u8 checksum_ = 0;
+  std::array<LongNameSlot, kMaxSlots> slots_;
+  usize count_ = 0;
 };
 
 // UTF-16 to UTF-8: surrogates in pairs, one alone as U+FFFD. False where the text could not be a

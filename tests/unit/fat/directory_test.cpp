@@ -1,4 +1,7 @@
 // Directories (fs/fat/directory.hpp).
+#include <algorithm>
+
+#include <sluice/fs/fat/unicode.hpp>
 #include "tests/unit/fat/mounted.hpp"
 
 using namespace sluice;
@@ -248,4 +251,74 @@ TEST_CASE("a directory of 65536 entries is read, one of more is refused") {
   Mounted disk(image.bytes);
   CHECK(disk.list("/full").size() == 65534);
   CHECK(disk.list("/more") == Names{"!malformed data"});
+}
+
+namespace {
+
+// Names of few and telling characters, so that many are nearly the same.
+struct NameMaker {
+  u32 state = 1;
+  u32 below(u32 limit) {
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % limit;
+  }
+  std::u16string long_name() {
+    static constexpr std::u16string_view kUnits = u"aAbBéÉßσΣς_. ~\xd83d\xde00\xfffd";
+    std::u16string name;
+    const u32 length = below(3) == 0 ? 12 + below(3) : 1 + below(4);
+    while (name.size() < length) {
+      name += kUnits[below(static_cast<u32>(kUnits.size()))];
+    }
+    return name;
+  }
+  std::string short_name() {
+    static constexpr std::string_view kBytes = "AaB\x82\x90_./ \xe1";  // é and É, ß
+    std::string name(11, ' ');
+    for (const usize place : {0, 1, 2, 8}) {
+      name[place] = kBytes[below(static_cast<u32>(kBytes.size()))];
+    }
+    return name;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a name is found exactly where reading all entries finds it") {
+  NameMaker maker{.state = GENERATE(range(1u, 41u))};
+  ImageBuilder image(fat16());
+  for (u32 i = 0; i < 20; ++i) {
+    const std::string short_name = maker.short_name();
+    if (maker.below(2) == 0) {
+      image.add_slots(image.root, maker.long_name(),
+                      maker.below(8) == 0 ? "OTHER      " : short_name);
+    }
+    image.add_short(image.root, short_name, kArchive, 100 + i, 0);
+  }
+  Mounted disk(image.bytes);
+  std::vector<Entry> entries;
+  std::vector<std::string> queries{"", "a", "A.B", "é", "ÉÉ.é", "_", "\xef\xbf\xbd", "a\xff"};
+  Result<Directory> all = disk.volume->open_directory(disk.volume->root());
+  REQUIRE(all.has_value());
+  for (Entry entry; *all->next(entry);) {
+    entries.push_back(entry);
+    queries.emplace_back(entry.name.view());
+    queries.emplace_back(entry.short_name.view());
+  }
+  for (const std::string& query : queries) {
+    INFO(query);
+    const auto is_it = [&](const Entry& entry) {
+      return equal_ignoring_case(query, entry.name) || equal_ignoring_case(query, entry.short_name);
+    };
+    const auto expected = std::ranges::find_if(entries, is_it);
+    Result<Directory> directory = disk.volume->open_directory(disk.volume->root());
+    REQUIRE(directory.has_value());
+    Entry found;
+    const Result<bool> is_there = directory->find(query, found);
+    REQUIRE(is_there.has_value());
+    REQUIRE(*is_there == (expected != entries.end()));
+    if (*is_there) {
+      CHECK(found.first_cluster == expected->first_cluster);
+      CHECK(found.name.view() == expected->name.view());
+    }
+  }
 }

@@ -40,12 +40,12 @@ std::vector<LongNameSlot> slots_of(std::u16string_view text, std::string_view fo
 }
 
 std::string gathered(const std::vector<LongNameSlot>& slots, std::string_view for_short_name) {
-  LongNameBuilder builder;
+  LongNameSlots gathering;
   for (const LongNameSlot& slot : slots) {
-    builder.add(slot);
+    gathering.add(slot);
   }
   Name name;
-  return builder.take(raw(for_short_name), name) ? std::string(name.view()) : "(none)";
+  return gathering.decode(raw(for_short_name), name) ? std::string(name.view()) : "(none)";
 }
 
 }  // namespace
@@ -156,14 +156,4 @@ TEST_CASE("slots of another short name, out of order or not all there make no na
   bad = good;
   bad[2].type = 1;
   CHECK(gathered(bad, name) == "(none)");
-}
-
-TEST_CASE("a name is taken once") {
-  LongNameBuilder builder;
-  for (const LongNameSlot& slot : slots_of(u"once", "ONCE       ")) {
-    builder.add(slot);
-  }
-  Name name;
-  CHECK(builder.take(raw("ONCE       "), name));
-  CHECK_FALSE(builder.take(raw("ONCE       "), name));
 }
