@@ -1,4 +1,4 @@
-// fsinfo: what a volume says of itself.
+// fsinfo: what a volume says of itself, and what is wrong with it.
 #include "commands.hpp"
 
 namespace sluice::app {
@@ -19,13 +19,41 @@ void put_info(Sink& out, const fat::VolumeInfo& info) {
   format_to(out, "dirty: {}\nerror: {}\n", yes_no(info.dirty), yes_no(info.error));
 }
 
+class ProblemPrinter final : public fat::CheckReport {
+ public:
+  explicit ProblemPrinter(Sink& out) : out_(out) {}
+  void problem(std::string_view path, std::string_view what) override {
+    format_to(out_, "problem: {}{}{}\n", path, path.empty() ? "" : ": ", what);
+  }
+
+ private:
+  Sink& out_;
+};
+
+int check(fat::Volume& volume, std::string_view disk) {
+  console::Writer out(console::Stream::Output);
+  ProblemPrinter printer(out);
+  const Result<u32> problems = volume.check(printer);
+  if (!problems) {
+    return failure("fsinfo", disk, to_string(problems.error()));
+  }
+  format_to(out, "problems: {}\n", *problems);
+  return *problems == 0 ? kSucceeded : kFailed;
+}
+
 }  // namespace
 
 int run_fsinfo(Session& session, Words words) {
-  Words disks;
-  if (!reject_options("fsinfo", words, disks)) {
-    return kUsage;
+  OptionReader options(words);
+  bool wants_check = false;
+  while (options.next()) {
+    if (options.is("check") && !options.has_unwanted_value()) {
+      wants_check = true;
+    } else {
+      return unknown_option("fsinfo", options);
+    }
   }
+  const Words disks = options.operands();
   if (disks.size() != 1) {
     return usage_error("fsinfo", "one device is needed");
   }
@@ -38,15 +66,17 @@ int run_fsinfo(Session& session, Words words) {
     return kFailed;
   }
   const Result<fat::VolumeInfo> info = volume->info();
-  if (!info) {
-    return failure("fsinfo", disk, to_string(info.error()));
+  if (info) {
+    console::Writer out(console::Stream::Output);
+    put_info(out, *info);
+    for (const fat::Line& note : volume->notes()) {
+      format_to(out, "note: {}\n", note.view());
+    }
   }
-  console::Writer out(console::Stream::Output);
-  put_info(out, *info);
-  for (const fat::Line& note : volume->notes()) {
-    format_to(out, "note: {}\n", note.view());
+  if (wants_check) {
+    return check(*volume, disk);
   }
-  return kSucceeded;
+  return info ? kSucceeded : failure("fsinfo", disk, to_string(info.error()));
 }
 
 }  // namespace sluice::app

@@ -215,6 +215,7 @@ class Parser {
     const u16 flags = fat32_.ext_flags;
     if ((flags & kNoMirroring) != 0) {
       g.active_fat = flags & 0x0f;
+      g.mirrored = false;
     }
     if (g.active_fat >= g.fats) {
       return refuse("BPB_ExtFlags is {:#06x}: table {} of {}", flags, g.active_fat, g.fats);

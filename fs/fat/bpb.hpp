@@ -50,6 +50,7 @@ struct Geometry {
   u64 total_sectors = 0;      // BPB_TotSec16 or BPB_TotSec32
   u32 fats = 0;               // BPB_NumFATs
   u32 active_fat = 0;         // the copy to read (BPB_ExtFlags)
+  bool mirrored = true;       // the others hold the same
   u32 first_fat_sector = 0;   // BPB_RsvdSecCnt
   u32 fat_sectors = 0;        // FATSz: of one copy
   u64 first_root_sector = 0;  // FAT12 and FAT16

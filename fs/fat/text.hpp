@@ -31,6 +31,8 @@ class Text {
   bool empty() const { return used_ == 0; }
 
   void clear() { used_ = 0; }
+  // Back to its first `bytes`, where it has more.
+  void truncate(usize bytes) { used_ = static_cast<u16>(std::min<usize>(used_, bytes)); }
   // Appends as much as there is room for.
   void append(std::string_view text) {
     const usize fits = std::min(text.size(), Capacity - used_);

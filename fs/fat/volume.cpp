@@ -179,43 +179,46 @@ Result<File> Volume::open(const Entry& entry) {
 
 Result<VolumeInfo> Volume::info() {
   VolumeInfo info{.type = geometry_.type,
-                  .label = label(),
+                  .label = {},
                   .serial = geometry_.serial,
                   .sector_bytes = geometry_.sector_bytes,
                   .cluster_bytes = geometry_.cluster_bytes,
                   .clusters = geometry_.clusters};
+  read_labels(info);
   TRY(read_state(info));
-  info.free_clusters_from_fsinfo = free_from_fs_info(info.free_clusters);
+  read_fs_info(info);
   if (!info.free_clusters_from_fsinfo) {
     info.free_clusters = TRY(table_.count_free());
   }
   return info;
 }
 
-// False where FSInfo is not there, does not know, or cannot be right.
-bool Volume::free_from_fs_info(u32& free_clusters) {
+// Believed only where it is there, knows, and can be right.
+void Volume::read_fs_info(VolumeInfo& info) {
   if (geometry_.fs_info_sector == 0) {
-    return false;
+    return;
   }
   std::array<std::byte, sizeof(FsInfo)> bytes;
   const u64 place = u64{geometry_.fs_info_sector} * geometry_.sector_bytes;
   if (const Result<void> read = reader_.read(place, bytes); !read) {
     notes_.add(Line::formatted("sector {} (BPB_FSInfo) cannot be read: {}",
                                geometry_.fs_info_sector, to_string(read.error())));
-    return false;
+    return;
   }
   const auto fs_info = std::bit_cast<FsInfo>(bytes);
   if (!fs_info.valid()) {
+    info.fs_info_bad = true;
     notes_.add(
         Line::formatted("sector {} (BPB_FSInfo) is no FSInfo sector", geometry_.fs_info_sector));
-    return false;
+    return;
   }
-  const u32 count = fs_info.free_clusters;
-  if (count != kUnknown && count > geometry_.clusters) {
-    notes_.add(Line::formatted("FSInfo counts {} free clusters of {}", count, geometry_.clusters));
+  info.free_clusters = fs_info.free_clusters;
+  info.free_clusters_from_fsinfo = info.free_clusters <= geometry_.clusters;
+  if (info.free_clusters != kUnknown && !info.free_clusters_from_fsinfo) {
+    info.fs_info_bad = true;
+    notes_.add(Line::formatted("FSInfo counts {} free clusters of {}", info.free_clusters,
+                               geometry_.clusters));
   }
-  free_clusters = count;
-  return count <= geometry_.clusters;
 }
 
 // The bits of the boot sector (Linux's and Windows NT's) and of the table (the specification's).
@@ -232,18 +235,23 @@ Result<void> Volume::read_state(VolumeInfo& info) {
   return {};
 }
 
-// Where the root directory cannot be read, all else is worth knowing all the more.
-Label Volume::label() {
+// That of the root directory, else the boot sector's. Where the root directory cannot be read, all
+// else is worth knowing all the more.
+void Volume::read_labels(VolumeInfo& info) {
+  Label in_boot_sector = geometry_.extended ? decode_label(geometry_.label) : Label();
+  if (in_boot_sector.view() == "NO NAME") {
+    in_boot_sector = {};
+  }
   Result<Directory> directory = open_directory(root());
   const Result<std::optional<Label>> found =
       directory ? directory->find_label() : fail(directory.error());
   if (!found) {
     notes_.add(Line::formatted("the root directory cannot be read: {}", to_string(found.error())));
-  } else if (*found) {
-    return **found;
   }
-  const Label label = geometry_.extended ? decode_label(geometry_.label) : Label();
-  return label.view() == "NO NAME" ? Label() : label;
+  const bool in_root = found && *found;
+  info.label = in_root ? **found : in_boot_sector;
+  info.labels_differ =
+      in_root && !in_boot_sector.empty() && info.label.view() != in_boot_sector.view();
 }
 
 }  // namespace sluice::fat

@@ -9,6 +9,7 @@
 
 #include <sluice/drivers/block/block_device.hpp>
 #include <sluice/fs/fat/bpb.hpp>
+#include <sluice/fs/fat/check.hpp>
 #include <sluice/fs/fat/directory.hpp>
 #include <sluice/fs/fat/file.hpp>
 #include <sluice/fs/fat/table.hpp>
@@ -28,6 +29,8 @@ struct VolumeInfo {
   bool free_clusters_from_fsinfo = false;  // else counted
   bool dirty = false;                      // not unmounted cleanly
   bool error = false;                      // whoever wrote it last saw an I/O error
+  bool labels_differ = false;              // there are two, one in the boot sector
+  bool fs_info_bad = false;                // the sector that BPB_FSInfo names is none
 
   // "2826-F9B3", as blkid prints it.
   std::array<char, 9> serial_text() const;
@@ -67,6 +70,10 @@ class Volume {
   // directory or FSInfo cannot be read, there is a note. Io, Malformed, Removed. Task.
   Result<VolumeInfo> info();
 
+  // Reads tables and directories, and reports what is wrong; how many problems that were. Nothing
+  // is changed. NoMemory. Task.
+  Result<u32> check(CheckReport& report);
+
   // What is odd about the volume; complete after info().
   std::span<const Line> notes() const { return notes_.lines(); }
 
@@ -76,9 +83,9 @@ class Volume {
 
  private:
   Volume(BlockReader&& reader, const Geometry& geometry, const Notes& notes);
-  bool free_from_fs_info(u32& free_clusters);
+  void read_fs_info(VolumeInfo& info);
   Result<void> read_state(VolumeInfo& info);
-  Label label();
+  void read_labels(VolumeInfo& info);
 
   BlockReader reader_;
   Geometry geometry_;
