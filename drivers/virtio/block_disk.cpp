@@ -134,21 +134,6 @@ void BlockDisk::add() {
   }
 }
 
-// --- Requests ------------------------------------------------------------------------------------
-
-blk::QueueResult BlockDisk::queue_rq(blk::HwQueue& queue, blk::Request& request, bool last) {
-  return queue_of(queue).queue_rq(request, last);
-}
-void BlockDisk::queue_rqs(blk::HwQueue& queue, blk::FreshBios& bios) {
-  queue_of(queue).queue_rqs(bios);
-}
-void BlockDisk::commit_rqs(blk::HwQueue& queue) {
-  queue_of(queue).commit();
-}
-unsigned BlockDisk::poll(blk::HwQueue& queue) {
-  return queue_of(queue).poll();
-}
-
 // A device that keeps a request may still write to its memory: only a reset ends that.
 blk::TimeoutResult BlockDisk::timeout(blk::HwQueue& queue, blk::Request& request) {
   if (queue_of(queue).still_has(request)) {

@@ -1,5 +1,4 @@
-// The life of a virtio device: initialisation in the order of the specification, interrupts, and
-// its end.
+// The life of a virtio device: initialisation in the order of the specification, and its end.
 #include <sluice/drivers/virtio/bus.hpp>
 
 #include <algorithm>
@@ -7,7 +6,6 @@
 
 #include <sluice/drivers/virtio/packed_queue.hpp>
 #include <sluice/drivers/virtio/split_queue.hpp>
-#include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/panic.hpp>
 
@@ -200,141 +198,6 @@ void Device::give_up() {
   if (!deaf_) {
     add_status(status::kFailed);
   }
-}
-
-// --- Device: interrupts --------------------------------------------------------------------------
-
-void Device::handle_interrupt() {
-  const u32 interrupts = interrupts_.load(std::memory_order_relaxed) + 1;
-  port::store_relaxed(interrupts_, interrupts);
-  if (interrupts == kMostVainInterrupts) [[unlikely]] {
-    look_for_storm();
-  }
-  const u32 causes = transport_.take_interrupts();
-  if (!live()) [[unlikely]] {
-    return;  // it was reset meanwhile
-  }
-  if ((causes & kInterruptUsed) != 0) [[likely]] {
-    for (const QueueInterrupt& queue : std::span(handlers_).first(queue_count_)) {
-      queue.handler(queue.context);
-    }
-  }
-  if ((causes & kInterruptConfig) != 0) [[unlikely]] {
-    post_to(hart(0), work_);
-  }
-}
-
-// An honest device interrupts for what it did. One at its line all the time leaves the hart nothing
-// else to do.
-[[gnu::cold, gnu::noinline]] void Device::look_for_storm() {
-  const u64 now = clock::now_ns();
-  u32 buffers = live() ? 0 : buffers_at_look_;  // else the queues may be going
-  for (const std::unique_ptr<Virtqueue>& queue :
-       std::span(queues_).first(live() ? queue_count_ : 0)) {
-    buffers += queue->taken();
-  }
-  const u64 passed_ns = now - std::exchange(looked_ns_, now);
-  interrupts_.store(0, std::memory_order_relaxed);
-  if (std::exchange(buffers_at_look_, buffers) != buffers || passed_ns > kStormNs) {
-    return;
-  }
-  silenced_.store(1, std::memory_order_relaxed);
-  parent()->silence_irqs();
-  log::error("{}: {} interrupts within {} ms, and no buffer came back: its interrupt is disabled",
-             name(), kMostVainInterrupts, passed_ns / 1'000'000);
-  break_down();
-}
-
-// --- Device: trouble -----------------------------------------------------------------------------
-
-void Device::break_down() {
-  report(Trouble::Broken);
-}
-void Device::recover() {
-  report(Trouble::Silent);
-}
-
-void Device::report(Trouble trouble) {
-  Trouble before = trouble_.load(std::memory_order_relaxed);
-  while (before < trouble && !trouble_.compare_exchange_weak(before, trouble)) {
-  }
-  post_to(hart(0), work_);
-}
-
-// Work of the hart that booted, where devices also come and go.
-void Device::serve() {
-  if (looks_left_ > 0) {
-    go_on_recovering();
-    return;
-  }
-  if (!live()) {
-    return;
-  }
-  Trouble trouble = trouble_.exchange(Trouble::None);
-  const u32 now = transport_.status();
-  if (trouble == Trouble::None && (now & status::kNeedsReset) != 0) {
-    log::error("{}: the device gave up (Status is {:#x}: DEVICE_NEEDS_RESET)", name(), now);
-    trouble = Trouble::Silent;
-  }
-  switch (trouble) {
-    case Trouble::None:
-      virtio_driver().config_changed(*this);
-      return;
-    case Trouble::Silent:
-      begin_recovery();
-      return;
-    case Trouble::Broken:
-      take_out_of_service();
-      return;
-  }
-}
-
-void Device::begin_recovery() {
-  if (!virtio_driver().reset_prepare(*this)) {
-    take_out_of_service();
-    return;
-  }
-  leave_service();
-  deaf_ = true;
-  looks_left_ = kMostLooks;
-  transport_.begin_reset();
-  go_on_recovering();
-}
-
-// A device may take its time over a reset; until it is complete it may write to what it has.
-void Device::go_on_recovering() {
-  if (!transport_.is_reset()) {
-    if (--looks_left_ > 0) {
-      recovery_timer_.arm(clock::now_ns() + kLookPauseNs);
-    } else {
-      log::error("{}: its reset does not end: Status is {:#x}, not 0", name(), transport_.status());
-      take_out_of_service();
-    }
-    return;
-  }
-  looks_left_ = 0;
-  was_reset();
-  if (const Result<void> recovered = end_recovery(); recovered) {
-    log::warning("{}: was reset, and is in service again", name());
-  } else {
-    log::error("{}: was reset, and cannot be used again: {}", name(), to_string(recovered.error()));
-    take_out_of_service();
-  }
-}
-
-Result<void> Device::end_recovery() {
-  TRY(set_up_again());
-  TRY(virtio_driver().reset_done(*this));
-  ready();
-  return {};
-}
-
-// For good. One that did not let itself be reset is not asked again.
-void Device::take_out_of_service() {
-  if (!deaf_) {
-    (void)reset();
-  }
-  virtio_driver().failed(*this);
 }
 
 // --- Bus -----------------------------------------------------------------------------------------

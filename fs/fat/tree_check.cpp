@@ -237,7 +237,8 @@ void TreeCheck::check_directory(const RawEntry& raw, std::string_view name) {
 
 void TreeCheck::check_duplicates() {
   const std::span<RawShortName> names(level_->names.get(), level_->name_count);
-  std::ranges::sort(names);
+  std::ranges::make_heap(names);
+  std::ranges::sort_heap(names);
   for (auto at = names.begin();
        (at = std::ranges::adjacent_find(at, names.end())) != names.end();) {
     const RawShortName name = *at;
