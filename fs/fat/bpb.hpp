@@ -47,22 +47,23 @@ struct Geometry {
   u32 sector_bytes = 0;         // BPB_BytsPerSec: 512, 1024, 2048 or 4096
   u32 sectors_per_cluster = 0;  // BPB_SecPerClus: 1…128, a power of two
   u32 cluster_bytes = 0;
-  u64 total_sectors = 0;      // BPB_TotSec16 or BPB_TotSec32
-  u32 fats = 0;               // BPB_NumFATs
-  u32 active_fat = 0;         // the copy to read (BPB_ExtFlags)
-  bool mirrored = true;       // the others hold the same
-  u32 first_fat_sector = 0;   // BPB_RsvdSecCnt
-  u32 fat_sectors = 0;        // FATSz: of one copy
-  u64 first_root_sector = 0;  // FAT12 and FAT16
-  u32 root_entries = 0;       // BPB_RootEntCnt: FAT12 and FAT16
-  u32 root_cluster = 0;       // BPB_RootClus: FAT32
-  u64 first_data_sector = 0;  // FirstDataSector: of cluster 2
-  u32 clusters = 0;           // CountofClusters; the highest cluster is clusters + 1
-  u32 fs_info_sector = 0;     // BPB_FSInfo; 0: none
-  u32 backup_sector = 0;      // BPB_BkBootSec; 0: none
-  bool extended = false;      // BS_BootSig: serial and label are there
-  u32 serial = 0;             // BS_VolID
-  RawShortName label{};       // BS_VolLab
+  u64 total_sectors = 0;                 // BPB_TotSec16 or BPB_TotSec32
+  u32 fats = 0;                          // BPB_NumFATs
+  u32 active_fat = 0;                    // the copy to read (BPB_ExtFlags)
+  bool mirrored = true;                  // the others hold the same
+  u32 first_fat_sector = 0;              // BPB_RsvdSecCnt
+  u32 fat_sectors = 0;                   // FATSz: of one copy
+  u64 first_root_sector = 0;             // FAT12 and FAT16
+  u32 root_entries = 0;                  // BPB_RootEntCnt: FAT12 and FAT16
+  u32 root_cluster = 0;                  // BPB_RootClus: FAT32
+  u64 first_data_sector = 0;             // FirstDataSector: of cluster 2
+  u32 clusters = 0;                      // CountofClusters; the highest cluster is clusters + 1
+  u32 fs_info_sector = 0;                // BPB_FSInfo; 0: none
+  u32 backup_sector = 0;                 // BPB_BkBootSec; 0: none
+  bool extended = false;                 // BS_BootSig: serial and label are there
+  u32 serial = 0;                        // BS_VolID
+  RawShortName label{};                  // BS_VolLab
+  CodePage code_page = CodePage::Cp437;  // of short names and labels: from whoever mounts it
   u8 state = 0;  // BS_Reserved1: bit 0 dirty, bit 1 error (as Linux and Windows keep them)
 
   bool is_cluster(u64 number) const { return number >= 2 && number - 2 < clusters; }

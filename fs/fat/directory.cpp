@@ -44,13 +44,13 @@ Text<20> DateTime::text() const {
 
 Result<Directory> Directory::open(BlockReader& reader, Table& table, const Entry& entry) {
   const std::string_view name = entry.is_root ? "/" : entry.name.view();
-  const Type type = table.geometry().type;
+  const Geometry& geometry = table.geometry();
   // Only the root may be where no cluster is.
-  if (!entry.is_root && !table.geometry().is_cluster(entry.first_cluster)) {
+  if (!entry.is_root && !geometry.is_cluster(entry.first_cluster)) {
     log_broken_chain(table, name, ChainWalk(table, entry.first_cluster), ChainWalk::Step::Broken);
     return fail(Errc::Malformed);
   }
-  return Directory(TRY(RawDirectory::open(reader, table, entry.first_cluster, name)), type);
+  return Directory(TRY(RawDirectory::open(reader, table, entry.first_cluster, name)), geometry);
 }
 
 Result<const RawEntry*> Directory::next_named() {
@@ -71,9 +71,9 @@ Result<const RawEntry*> Directory::next_named() {
 
 // False where the entry has no name at all.
 bool Directory::decode(const RawEntry& raw, Entry& entry) const {
-  entry.short_name = decode_short_name(raw.name, 0);
+  entry.short_name = decode_short_name(raw.name, 0, code_page_);
   if (!slots_.decode(raw.name, entry.name)) {
-    entry.name = Name(decode_short_name(raw.name, raw.nt_flags).view());
+    entry.name = Name(decode_short_name(raw.name, raw.nt_flags, code_page_).view());
   }
   entry.attributes = {raw.attributes};
   entry.size_bytes = entry.is_directory() ? 0 : u32{raw.file_bytes};
@@ -109,7 +109,7 @@ Result<std::optional<Label>> Directory::find_label() {
   while (const RawEntry* const raw = TRY(raw_.next())) {
     if (raw->kind() == RawEntry::Kind::VolumeLabel &&
         (raw->attributes & Attributes::kDirectory) == 0) {
-      return decode_label(raw->name);
+      return decode_label(raw->name, code_page_);
     }
   }
   return std::nullopt;

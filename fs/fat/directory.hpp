@@ -64,13 +64,15 @@ class Directory {
   Result<std::optional<Label>> find_label();
 
  private:
-  Directory(RawDirectory&& raw, Type type) : raw_(std::move(raw)), type_(type) {}
+  Directory(RawDirectory&& raw, const Geometry& geometry)
+      : raw_(std::move(raw)), type_(geometry.type), code_page_(geometry.code_page) {}
   // The next entry with a name of its own, the slots before it in slots_; null at the end.
   Result<const RawEntry*> next_named();
   bool decode(const RawEntry& raw, Entry& entry) const;
 
   RawDirectory raw_;
   Type type_;
+  CodePage code_page_;
   LongNameSlots slots_;
 };
 

@@ -36,11 +36,11 @@ RawShortName with_first_byte_restored(RawShortName raw) {
   return raw;
 }
 
-void append_part(ShortName& name, std::span<const u8> part, bool lower_case) {
+void append_part(ShortName& name, std::span<const u8> part, bool lower_case, CodePage code_page) {
   for (const u8 byte : unpadded(part)) {
     // A dot within a part would make "." and ".." possible.
     const bool impossible = is_control(byte) || byte == '/' || byte == '.';
-    const u32 code_point = impossible ? u32{'_'} : from_code_page_437(byte);
+    const u32 code_point = impossible ? u32{'_'} : from_code_page(byte, code_page);
     append_code_point(name, lower_case ? to_lower_case(code_point) : code_point);
   }
 }
@@ -54,23 +54,23 @@ bool is_low_surrogate(u32 unit) {
 
 }  // namespace
 
-ShortName decode_short_name(const RawShortName& raw, u8 nt_flags) {
+ShortName decode_short_name(const RawShortName& raw, u8 nt_flags, CodePage code_page) {
   const RawShortName bytes = with_first_byte_restored(raw);
   const std::span<const u8> all(bytes);
   ShortName name;
-  append_part(name, all.first(8), (nt_flags & kLowerCaseBase) != 0);
+  append_part(name, all.first(8), (nt_flags & kLowerCaseBase) != 0, code_page);
   if (!unpadded(all.subspan(8)).empty()) {
     name.append(".");
-    append_part(name, all.subspan(8), (nt_flags & kLowerCaseExtension) != 0);
+    append_part(name, all.subspan(8), (nt_flags & kLowerCaseExtension) != 0, code_page);
   }
   return name;
 }
 
-Label decode_label(const RawShortName& raw) {
+Label decode_label(const RawShortName& raw, CodePage code_page) {
   const RawShortName bytes = with_first_byte_restored(raw);
   Label label;
   for (const u8 byte : unpadded(bytes)) {
-    append_code_point(label, is_control(byte) ? u32{'_'} : from_code_page_437(byte));
+    append_code_point(label, is_control(byte) ? u32{'_'} : from_code_page(byte, code_page));
   }
   return label;
 }

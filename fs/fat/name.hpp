@@ -27,16 +27,20 @@ using RawShortName = std::array<u8, 11>;
 inline constexpr u8 kLowerCaseBase = 0x08;
 inline constexpr u8 kLowerCaseExtension = 0x10;
 
-// The code point of a byte of code page 437. Any context.
-u32 from_code_page_437(u8 byte);
+// The character set of short names and labels, which nothing on the disk names.
+enum class CodePage : u16 { Cp437 = 437, Cp850 = 850 };
+
+// The code point of a byte of a code page. Any context.
+u32 from_code_page(u8 byte, CodePage code_page);
 
 // The 8.3 name as UTF-8, "README.TXT"; 0x05 in front stands for 0xe5; what could not be in a path
 // ('/', control characters, a dot within a part) becomes '_'. Any context.
-ShortName decode_short_name(const RawShortName& raw, u8 nt_flags);
+ShortName decode_short_name(const RawShortName& raw, u8 nt_flags,
+                            CodePage code_page = CodePage::Cp437);
 
 // A volume label as UTF-8, without trailing blanks; 0x05 as above, control characters become '_'.
 // Any context.
-Label decode_label(const RawShortName& raw);
+Label decode_label(const RawShortName& raw, CodePage code_page = CodePage::Cp437);
 
 // What the slots of a long name say of the short name they belong to. Any context.
 u8 short_name_checksum(const RawShortName& raw);

@@ -186,7 +186,8 @@ void TreeCheck::check_named(const RawEntry& raw) {
   if (has_long && level.slots_seen == level.slots.all().size()) {
     level.slots_seen = 0;
   }
-  const ShortName short_name = decode_short_name(raw.name, raw.nt_flags);
+  const ShortName short_name =
+      decode_short_name(raw.name, raw.nt_flags, table_->geometry().code_page);
   check_slots(short_name.view());
   if (!has_long) {
     name = Name(short_name.view());
@@ -243,7 +244,8 @@ void TreeCheck::check_duplicates() {
        (at = std::ranges::adjacent_find(at, names.end())) != names.end();) {
     const RawShortName name = *at;
     at = std::find_if(at, names.end(), [&name](const RawShortName& each) { return each != name; });
-    complain(decode_short_name(name, 0), "several entries have this short name");
+    complain(decode_short_name(name, 0, table_->geometry().code_page),
+             "several entries have this short name");
   }
 }
 

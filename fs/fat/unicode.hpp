@@ -1,7 +1,6 @@
 // Code points, UTF-8 and letter case, as far as file names need them.
-// Used by name and by lookup. The case table in unicode.cpp is one sorted array of ranges, so that
-// a generated one can take its place. References: RFC 3629; the Unicode Standard, chapter 3.13
-// (simple case folding).
+// Used by name and by lookup. References: RFC 3629; the Unicode Standard, chapter 3.13 (simple case
+// folding).
 #pragma once
 
 #include <span>

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <new>
 
+#include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/endian.hpp>
+#include <sluice/kernel/log.hpp>
 
 namespace sluice::fat {
 
@@ -90,6 +92,18 @@ std::expected<Geometry, MountError> read_geometry(BlockReader& reader, Notes& no
   return geometry;
 }
 
+// What the command line says, or 437.
+CodePage chosen_code_page() {
+  constexpr std::string_view kWord = "codepage";
+  constexpr u64 k437 = static_cast<u64>(CodePage::Cp437);
+  constexpr u64 k850 = static_cast<u64>(CodePage::Cp850);
+  const u64 number = command_line::number(kWord, k437, k850).value_or(k437);
+  if (number != k437 && number != k850) {
+    log::warning("{}={}: there are 437 and 850; 437 is taken", kWord, number);
+  }
+  return number == k850 ? CodePage::Cp850 : CodePage::Cp437;
+}
+
 // Takes the first part off a path: empty where there is none.
 std::string_view take_part(std::string_view& path) {
   path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
@@ -126,10 +140,11 @@ Volume::MountResult Volume::mount(blk::BlockDevice& device) {
     return mount_error(Errc::Removed, device.name(), "the disk has no sectors, or is gone");
   }
   Notes notes;
-  const std::expected<Geometry, MountError> geometry = read_geometry(*reader, notes);
+  std::expected<Geometry, MountError> geometry = read_geometry(*reader, notes);
   if (!geometry) {
     return std::unexpected(geometry.error());
   }
+  geometry->code_page = chosen_code_page();
   std::unique_ptr<Volume> volume(new (std::nothrow) Volume(std::move(*reader), *geometry, notes));
   if (!volume) {
     return mount_error(Errc::NoMemory, device.name(), to_string(Errc::NoMemory));
@@ -238,7 +253,8 @@ Result<void> Volume::read_state(VolumeInfo& info) {
 // That of the root directory, else the boot sector's. Where the root directory cannot be read, all
 // else is worth knowing all the more.
 void Volume::read_labels(VolumeInfo& info) {
-  Label in_boot_sector = geometry_.extended ? decode_label(geometry_.label) : Label();
+  Label in_boot_sector =
+      geometry_.extended ? decode_label(geometry_.label, geometry_.code_page) : Label();
   if (in_boot_sector.view() == "NO NAME") {
     in_boot_sector = {};
   }

@@ -72,6 +72,12 @@ TEST_CASE("letters fold as the Unicode Standard says") {
   CHECK(fold_case(0x401) == 0x451);
   CHECK(fold_case(0x4c1) == 0x4c2);
   CHECK(fold_case(0x65e5) == 0x65e5);
+  CHECK(fold_case(0x1e9e) == 0xdf);      // capital sharp s
+  CHECK(fold_case(0x212a) == 'k');       // Kelvin sign
+  CHECK(fold_case(0x2c00) == 0x2c30);    // Glagolitic
+  CHECK(fold_case(0xab70) == 0x13a0);    // Cherokee folds to its capitals
+  CHECK(fold_case(0x10400) == 0x10428);  // Deseret, beyond the basic plane
+  CHECK(fold_case(0x1e900) == 0x1e922);
 }
 
 TEST_CASE("lower case is for upper-case letters alone") {
@@ -81,12 +87,16 @@ TEST_CASE("lower case is for upper-case letters alone") {
   CHECK(to_lower_case(0x3c2) == 0x3c2);
 }
 
-TEST_CASE("folding twice changes nothing more") {
-  for (u32 code_point = 0; code_point < 0x600; ++code_point) {
-    if (fold_case(fold_case(code_point)) != fold_case(code_point)) {
+TEST_CASE("as many code points fold as Unicode has, and folding twice changes nothing more") {
+  u32 folding = 0;
+  for (u32 code_point = 0; code_point <= 0x10ffff; ++code_point) {
+    const u32 folded = fold_case(code_point);
+    folding += folded != code_point ? 1 : 0;
+    if (fold_case(folded) != folded) {
       FAIL("code point " << code_point);
     }
   }
+  CHECK(folding == 1454);  // statuses C and S of CaseFolding-15.0.0.txt
 }
 
 TEST_CASE("names are compared without regard to case") {

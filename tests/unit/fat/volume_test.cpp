@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include <sluice/kernel/command_line.hpp>
+
 using namespace sluice;
 using namespace sluice::fat;
 using namespace sluice::test;
@@ -174,4 +176,23 @@ TEST_CASE("what info cannot read is a note, and the rest is told") {
   REQUIRE(disk.volume->notes().size() == 2);  // each once
   CHECK(disk.volume->notes()[0].view() == "the root directory cannot be read: malformed data");
   CHECK(disk.volume->notes()[1].view() == "sector 1 (BPB_FSInfo) cannot be read: I/O error");
+}
+
+TEST_CASE("short names and labels are of code page 437, or 850 where the command line says so") {
+  const auto [words, name, label] =
+      GENERATE(table<std::string, std::string, std::string>({{"", "¢.TXT", "╨"},
+                                                             {"codepage=437", "¢.TXT", "╨"},
+                                                             {"codepage=850", "ø.TXT", "ð"},
+                                                             {"codepage=500", "¢.TXT", "╨"},
+                                                             {"codepage=x", "¢.TXT", "╨"}}));
+  ImageBuilder image(fat12());
+  image.add_short(image.root, "\x9b       TXT", 0x20, 0, 0);
+  image.add_short(image.root, "\xd0          ", 0x08, 0, 0);
+  image.add_short(image.root, "\x9d       TXT", 0x20, 0, 0, 0x18);  // ¥, and Ø in lower case
+  command_line::set(words);
+  Mounted disk(image.bytes);
+  CHECK(disk.list("/")[0] == name);
+  CHECK(disk.volume->info()->label.view() == label);
+  CHECK(disk.list("/")[1] == (words == "codepage=850" ? "ø.txt" : "¥.txt"));
+  command_line::set({});
 }
