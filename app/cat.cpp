@@ -1,6 +1,5 @@
 // cat: the bytes of files, one after the other.
 #include "commands.hpp"
-#include "file_stream.hpp"
 
 namespace sluice::app {
 namespace {
@@ -13,11 +12,10 @@ void print_bytes(std::span<const std::byte> bytes) {
 }
 
 // Prints from `offset` on, sector by sector, what can be read before the place that cannot.
-void print_rest(const Place& place, u64 offset) {
-  Result<fat::File> file = place.volume->open(place.entry);
+void print_rest(fat::File& file, u64 offset) {
   std::array<std::byte, blk::kSectorBytes> sector;
-  while (file) {
-    const Result<usize> bytes = file->read(offset, sector);
+  while (true) {
+    const Result<usize> bytes = file.read(offset, sector);
     if (!bytes || *bytes == 0) {
       return;
     }
@@ -27,24 +25,25 @@ void print_rest(const Place& place, u64 offset) {
 }
 
 int print_file(const Place& place, std::string_view path) {
-  auto stream = FileStream::create(*place.volume, kBufferBytes);
-  if (!stream) {
-    return failure("cat", path, to_string(stream.error()));
+  Result<fat::File> file = place.volume->open(place.entry);
+  if (!file) {
+    return failure("cat", path, to_string(file.error()));
   }
-  if (const Result<void> opened = (*stream)->open(place.entry); !opened) {
-    return failure("cat", path, to_string(opened.error()));
+  const auto ahead = place.volume->make_readahead(kBufferBytes);
+  if (!ahead) {
+    return failure("cat", path, to_string(ahead.error()));
   }
-  for (u64 offset = 0;;) {
-    const auto piece = (*stream)->next();
+  while (true) {
+    const u64 offset = (*ahead)->offset();
+    const auto piece = (*ahead)->next(*file);
     if (!piece) {
-      print_rest(place, offset);
+      print_rest(*file, offset);
       return failure("cat", path, to_string(piece.error()));
     }
     if (piece->empty()) {
       return kSucceeded;
     }
     print_bytes(*piece);
-    offset += piece->size();
   }
 }
 

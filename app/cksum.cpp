@@ -4,7 +4,6 @@
 
 #include "commands.hpp"
 #include "crc.hpp"
-#include "file_stream.hpp"
 #include "growing_array.hpp"
 #include "tree_walk.hpp"
 
@@ -13,19 +12,21 @@ namespace {
 
 constexpr usize kBufferBytes = 512 * 1024;
 
-// Sums files with one stream for each run of files on the same volume.
+// Sums files with one pair of buffers for each run of files on the same volume.
 class Summer {
  public:
   // Prints the line of a file; the reason is returned where there is none.
   Result<void> sum(fat::Volume& volume, const fat::Entry& entry, std::string_view shown) {
-    if (stream_ == nullptr || &stream_->volume() != &volume) {
-      stream_.reset();
-      stream_ = TRY(FileStream::create(volume, kBufferBytes));
+    fat::File file = TRY(volume.open(entry));
+    if (&volume != volume_) {
+      close();
+      ahead_ = TRY(volume.make_readahead(kBufferBytes));
+      volume_ = &volume;
     }
-    TRY(stream_->open(entry));
+    ahead_->begin(0);
     PosixCrc crc;
     while (true) {
-      const std::span<const std::byte> piece = TRY(stream_->next());
+      const std::span<const std::byte> piece = TRY(ahead_->next(file));
       if (piece.empty()) {
         break;
       }
@@ -36,10 +37,14 @@ class Summer {
   }
 
   // Before volumes come and go.
-  void close() { stream_.reset(); }
+  void close() {
+    volume_ = nullptr;
+    ahead_.reset();
+  }
 
  private:
-  std::unique_ptr<FileStream> stream_;
+  fat::Volume* volume_ = nullptr;
+  std::unique_ptr<fat::Readahead> ahead_;
 };
 
 // The files of a tree: their paths in one array, and where each begins.

@@ -3,55 +3,15 @@
 // seek to where it was walked is a search in the extent map.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <span>
 
 #include <sluice/fs/fat/directory.hpp>
 #include <sluice/fs/fat/extent_map.hpp>
+#include <sluice/fs/fat/readahead.hpp>
 #include <sluice/fs/fat/table.hpp>
-#include <sluice/kernel/work.hpp>
 
 namespace sluice::fat {
-
-// One read on its way: up to kMaxRuns bios, one for each contiguous run of clusters, sent as one
-// batch. Reusable; one for each read that is to be in flight at the same time. Memory: the bios,
-// and two blocks to bounce (at most 64 KiB, or two blocks, where the disk's blocks are larger than
-// the volume's sectors: every run may be ragged there).
-class ReadJob {
- public:
-  static constexpr u32 kMaxRuns = 32;
-
-  // A job for files of the volume of this geometry. NoMemory. Task.
-  static Result<std::unique_ptr<ReadJob>> create(const BlockReader& reader,
-                                                 const Geometry& geometry);
-  ReadJob(const ReadJob&) = delete;
-  ReadJob& operator=(const ReadJob&) = delete;
-  ~ReadJob();  // not while it is in flight: a checked crash
-
-  // How it ended, after the completion: bytes read, or the error of the first part that failed: Io,
-  // Removed. Any context.
-  Result<usize> result() const;
-
- private:
-  friend class File;
-  ReadJob() = default;
-  void begin();
-  // Adds a run to the batch; false where there is no room for it.
-  bool add(u64 disk_byte, std::span<std::byte> target, u32 block_bytes);
-  void submit(blk::BlockDevice& device, Completion& done);
-  static void end_io(blk::Bio& bio);
-
-  std::array<RangeRead, kMaxRuns> runs_;
-  u32 run_count_ = 0;
-  std::unique_ptr<std::byte[]> bounce_;
-  u32 bounce_blocks_ = 0;       // how many there are
-  u32 bounce_blocks_used_ = 0;  // by this batch
-  usize bytes_ = 0;
-  std::atomic<u32> outstanding_{0};
-  std::atomic<u32> failure_{0};  // a blk::Status, the first that was not Ok
-  Completion* done_ = nullptr;
-};
 
 // An open file. Movable, while nothing is in flight; the volume outlives it. Used by one hart.
 class File {
@@ -65,7 +25,9 @@ class File {
 
   // Reads from `offset` until `out` is full or the file ends; how many bytes: fewer than asked at
   // the end of the file alone. Malformed: the chain is broken before that, nothing in `out` counts
-  // (what lies before the break can be read); Io, Removed; NoMemory at the first call. Task.
+  // (what lies before the break can be read); Io, Removed; NoMemory at the first call. Who reads in
+  // order, less than kMostAheadOf bytes at a time, is read ahead for. Task.
+  static constexpr usize kMostAheadOf = 16 * 1024;
   Result<usize> read(u64 offset, std::span<std::byte> out);
 
   // Starts a read and completes `done` when all of it has ended; then job.result(). It may be
@@ -83,6 +45,10 @@ class File {
   // brings.
   static constexpr u32 kWalkAhead = 4096;
 
+  static constexpr usize kAheadBytes = 64 * 1024;  // per piece, of two
+  static constexpr u32 kReadsInOrder = 2;          // before it is read ahead
+
+  usize read_ahead(u64 offset, std::span<std::byte> out);
   u32 clusters_needed() const;
   Result<void> walk_to(u32 clusters);
   Result<Extent> run_at(u32 file_cluster);
@@ -96,6 +62,10 @@ class File {
   ChainWalk::Step stopped_ = ChainWalk::Step::Run;  // otherwise: why the walk goes no further
   ExtentMap map_;                                   // of what was walked
   std::unique_ptr<ReadJob> job_;                    // read()'s, made at its first call
+  u64 read_end_ = 0;                                // where read() ended last
+  u32 reads_in_order_ = 0;
+  std::unique_ptr<Readahead> ahead_;
+  std::span<const std::byte> piece_;  // of it: what lies before its offset()
 };
 
 }  // namespace sluice::fat

@@ -66,6 +66,12 @@ class Volume {
   // NoMemory. Task.
   Result<std::unique_ptr<ReadJob>> make_read_job() { return ReadJob::create(reader_, geometry_); }
 
+  // For reading files of this volume from one end to the other, in pieces of up to `bytes`.
+  // NoMemory. Task.
+  Result<std::unique_ptr<Readahead>> make_readahead(usize bytes) {
+    return Readahead::create(reader_, geometry_, bytes);
+  }
+
   // Counts the free clusters where FSInfo does not say: reads the whole table then. Where the root
   // directory or FSInfo cannot be read, there is a note. Io, Malformed, Removed. Task.
   Result<VolumeInfo> info();

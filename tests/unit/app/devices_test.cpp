@@ -169,3 +169,22 @@ TEST_CASE("stat and fsinfo describe what is there") {
     CHECK(machine.out.find("free_clusters: 4080 (counted)\n") != std::string::npos);
   }
 }
+
+TEST_CASE("fsinfo --check says of each problem where it is, and fails where there is one") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  image.add_file(image.root, "A       BIN", pattern(3000), {50, 51, 60, 61, 70, 71});
+  machine.add_disk("vda", image.bytes);
+  image.set_entry(60, 50);
+  machine.add_disk("vdb", image.bytes);
+  CHECK(machine.run("fsinfo --check vda") == 0);
+  CHECK(machine.out.starts_with("type: FAT16\n"));
+  CHECK(machine.out.ends_with("error: no\nproblems: 0\n"));
+  CHECK(machine.run("fsinfo vdb --check") == 1);
+  CHECK(machine.out.ends_with(
+      "problem: /A.BIN: its chain comes back to cluster 50 after 3 clusters\n"
+      "problem: /A.BIN: its size is 3000 bytes, and its chain holds 1536\n"
+      "problem: 3 clusters are in use and belong to no file, first cluster 61\n"
+      "problems: 3\n"));
+  CHECK(machine.error.empty());
+}

@@ -70,7 +70,7 @@ TEST_CASE("every failure names the thing and why") {
       {"dmesg x", 2, "dmesg: takes no operand: x\nusage: dmesg\n"},
       {"poweroff 256", 2,
        "poweroff: one status is taken, 0 to 255: 256\nusage: poweroff [STATUS]\n"},
-      {"fsinfo --check vda", 2, "fsinfo: unknown option: --check\nusage: fsinfo DEVICE\n"},
+      {"fsinfo --chek vda", 2, "fsinfo: unknown option: --chek\nusage: fsinfo [--check] DEVICE\n"},
   };
   for (const Case& one : cases) {
     INFO(one.line);
