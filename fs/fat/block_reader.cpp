@@ -18,29 +18,46 @@ u32 RangeRead::bounce_blocks(u64 disk_byte, u64 bytes, u32 block_bytes) {
 
 void RangeRead::prepare(u64 disk_byte, std::span<std::byte> target, u32 block_bytes,
                         std::byte* bounce, blk::Bio::EndIo end_io, void* context) {
+  SLUICE_ASSERT(target.size() <= std::numeric_limits<u32>::max());
+  usize segments = 1;
+  edge_count_ = 0;
+  if (((disk_byte | target.size()) & (block_bytes - 1)) == 0) [[likely]] {
+    segments_[0].data = target.data();  // one by one: GCC would copy the pair byte by byte
+    segments_[0].bytes = static_cast<u32>(target.size());
+  } else {
+    segments = split(disk_byte, target, block_bytes, bounce);
+    disk_byte = align_down(disk_byte, block_bytes);
+  }
+  bio_.op = blk::Op::Read;
+  bio_.sector = blk::Sector(disk_byte / blk::kSectorBytes);
+  bio_.segments = std::span(segments_).first(segments);
+  bio_.end_io = end_io;
+  bio_.context = context;
+  bio_.status = blk::Status::Ok;
+}
+
+// Into a first, a middle and a last segment, of which the first and the last are bounced where they
+// are not whole blocks; how many there are.
+[[gnu::noinline]] usize RangeRead::split(u64 disk_byte, std::span<std::byte> target,
+                                         u32 block_bytes, std::byte* bounce) {
   const u64 end = disk_byte + target.size();
   const u64 first_block = align_down(disk_byte, block_bytes);
   u64 at = disk_byte;  // what lies before is in a segment
   usize segments = 0;
-  usize edges = 0;
-  edges_ = {};
-
   const auto bounce_block = [&](u64 block) {
     const u64 to = std::min(block + block_bytes, end);
-    edges_[edges++] = {.to = target.data() + (at - disk_byte),
-                       .from = bounce + (at - block),
-                       .bytes = static_cast<u32>(to - at)};
+    edges_[edge_count_++] = {.to = target.data() + (at - disk_byte),
+                             .from = bounce + (at - block),
+                             .bytes = static_cast<u32>(to - at)};
     segments_[segments++] = {.data = bounce, .bytes = block_bytes};
     bounce += block_bytes;
     at = to;
   };
-
   if (disk_byte != first_block || end < first_block + block_bytes) {
     bounce_block(first_block);
   }
   const u64 last_block = align_down(end, block_bytes);
   if (at < last_block) {
-    SLUICE_ASSERT(last_block - at <= std::numeric_limits<u32>::max());
     segments_[segments++] = {.data = target.data() + (at - disk_byte),
                              .bytes = static_cast<u32>(last_block - at)};
     at = last_block;
@@ -48,38 +65,23 @@ void RangeRead::prepare(u64 disk_byte, std::span<std::byte> target, u32 block_by
   if (at < end) {
     bounce_block(last_block);
   }
-
-  bio_.op = blk::Op::Read;
-  bio_.sector = blk::Sector(first_block / blk::kSectorBytes);
-  bio_.segments = std::span(segments_).first(segments);
-  bio_.end_io = end_io;
-  bio_.context = context;
-  bio_.status = blk::Status::Ok;
+  return segments;
 }
 
 void RangeRead::finish() {
   if (bio_.status != blk::Status::Ok) {
     return;
   }
-  for (const Edge& edge : edges_) {
-    if (edge.bytes != 0) {
-      std::memcpy(edge.to, edge.from, edge.bytes);
-    }
+  for (const Edge& edge : std::span(edges_).first(edge_count_)) {
+    std::memcpy(edge.to, edge.from, edge.bytes);
   }
 }
 
-Result<void> check_range(const blk::BlockDevice& device, u64 disk_byte, u64 bytes) {
-  const u64 sectors = device.sectors();
-  if (sectors == 0) {
-    return fail(Errc::Removed);
-  }
-  // A last block that is not whole cannot be read.
-  const u64 readable = align_down(sectors * blk::kSectorBytes, device.limits().logical_block_bytes);
-  if (disk_byte > readable || bytes > readable - disk_byte) {
-    return fail(Errc::Malformed);
-  }
-  return {};
-}
+BlockReader::BlockReader(blk::BlockDevice& device, u32 block_bytes, u32 window_bytes)
+    : device_(&device),
+      block_bytes_(block_bytes),
+      window_bytes_(window_bytes),
+      disk_bytes_(align_down(device.sectors() * blk::kSectorBytes, block_bytes)) {}
 
 Result<BlockReader> BlockReader::create(blk::BlockDevice& device) {
   const u32 block_bytes = device.limits().logical_block_bytes;
@@ -100,13 +102,15 @@ Result<void> BlockReader::read(u64 disk_byte, std::span<std::byte> out) {
   if (out.empty()) {
     return {};
   }
-  TRY(check_range(*device_, disk_byte, out.size()));
+  if (!holds(disk_byte, out.size())) {
+    return fail(beyond_end());
+  }
   RangeRead range;
   range.prepare(disk_byte, out, block_bytes_, memory_.get() + usize{kWindows} * window_bytes_,
                 nullptr, nullptr);
   const blk::Status status = blk::submit_and_wait(*device_, range.bio());
   if (status != blk::Status::Ok) {
-    return fail(blk::to_errc(status));
+    return fail(device_->sectors() == 0 ? Errc::Removed : blk::to_errc(status));
   }
   range.finish();
   return {};
@@ -133,7 +137,9 @@ Result<u32> BlockReader::find(u64 disk_byte) {
       oldest = i;
     }
   }
-  TRY(check_range(*device_, disk_byte, 1));
+  if (!holds(disk_byte, 1)) {
+    return fail(beyond_end());
+  }
   Result<void> filled = fill(oldest, disk_byte, window_bytes_);
   if (!filled && filled.error() == Errc::Io) {
     filled = fill(oldest, disk_byte, block_bytes_);  // its neighbours may be what cannot be read
@@ -144,8 +150,7 @@ Result<u32> BlockReader::find(u64 disk_byte) {
 
 Result<void> BlockReader::fill(u32 index, u64 disk_byte, u32 bytes) {
   const u64 first_byte = align_down(disk_byte, bytes);
-  const u64 readable = align_down(device_->sectors() * blk::kSectorBytes, block_bytes_);
-  const u64 here = std::min<u64>(bytes, readable - first_byte);
+  const u64 here = std::min<u64>(bytes, disk_bytes_ - first_byte);
   windows_[index] = {};
   TRY(read(first_byte, memory_of(index).first(here)));
   windows_[index] = {.first_byte = first_byte, .bytes = here};

@@ -36,13 +36,13 @@ class RangeRead {
     const std::byte* from = nullptr;
     u32 bytes = 0;
   };
+  usize split(u64 disk_byte, std::span<std::byte> target, u32 block_bytes, std::byte* bounce);
+
   blk::Bio bio_;
   std::array<blk::Segment, 3> segments_{};
   std::array<Edge, 2> edges_{};
+  u32 edge_count_ = 0;
 };
-
-// Errc::Malformed where the range leaves the disk (Removed where the disk is gone). Any context.
-Result<void> check_range(const blk::BlockDevice& device, u64 disk_byte, u64 bytes);
 
 class BlockReader {
  public:
@@ -60,6 +60,14 @@ class BlockReader {
   blk::BlockDevice& device() const { return *device_; }
   u32 block_bytes() const { return block_bytes_; }
 
+  // Does the disk hold the range, as large as it was when this was made? Any context.
+  bool holds(u64 disk_byte, u64 bytes) const {
+    return disk_byte <= disk_bytes_ && bytes <= disk_bytes_ - disk_byte;
+  }
+  // What is to be said of a range that it does not hold: Malformed, or Removed where the disk is
+  // gone. Any context.
+  Errc beyond_end() const { return device_->sectors() == 0 ? Errc::Removed : Errc::Malformed; }
+
  private:
   static constexpr u32 kWindows = 4;
   static constexpr u32 kWindowBytes = 32 * 1024;  // or a block, where that is more
@@ -70,8 +78,7 @@ class BlockReader {
     bool contains(u64 disk_byte) const { return disk_byte - first_byte < bytes; }
   };
 
-  BlockReader(blk::BlockDevice& device, u32 block_bytes, u32 window_bytes)
-      : device_(&device), block_bytes_(block_bytes), window_bytes_(window_bytes) {}
+  BlockReader(blk::BlockDevice& device, u32 block_bytes, u32 window_bytes);
   std::span<std::byte> memory_of(u32 index) const;
   Result<u32> find(u64 disk_byte);
   Result<void> fill(u32 index, u64 disk_byte, u32 bytes);
@@ -79,6 +86,7 @@ class BlockReader {
   blk::BlockDevice* device_;
   u32 block_bytes_;
   u32 window_bytes_;
+  u64 disk_bytes_;   // a last block that is not whole cannot be read
   u32 current_ = 0;  // the window used last
   u64 uses_ = 0;
   std::array<Window, kWindows> windows_{};

@@ -34,12 +34,39 @@ void ExtentMap::append(const Extent& extent, u32 limit) {
   }
 }
 
+// Pieces are mostly of about the same size: the search begins where the place would be then, and
+// doubles its steps until it has gone past it.
 const Extent* ExtentMap::at_or_before(u32 file_cluster) const {
-  const Extent* begin = extents_.get();
-  const Extent* after =
-      std::upper_bound(begin, begin + count_, file_cluster,
-                       [](u32 place, const Extent& extent) { return place < extent.file_cluster; });
-  return after == begin ? nullptr : after - 1;
+  if (count_ == 0) {
+    return nullptr;
+  }
+  const auto is_behind = [this, file_cluster](u32 index) {
+    return extents_[index].file_cluster > file_cluster;
+  };
+  const u64 guess = u64{file_cluster} * count_ / (u64{last_.file_cluster} + last_.count);
+  u32 low = static_cast<u32>(std::min<u64>(guess, count_ - 1));  // at or before the place,
+  u32 high = count_;                                             // and behind it
+  u32 step = 1;
+  if (is_behind(low)) {
+    do {
+      high = low;
+      low -= std::min(low, step);
+      step *= 2;
+    } while (is_behind(low));  // the first is at 0
+  } else {
+    for (; step < high - low; step *= 2) {
+      if (is_behind(low + step)) {
+        high = low + step;
+        break;
+      }
+      low += step;
+    }
+  }
+  while (high - low > 1) {
+    const u32 middle = low + (high - low) / 2;
+    (is_behind(middle) ? high : low) = middle;
+  }
+  return &extents_[low];
 }
 
 // Doubles the room, up to the limit; false where that is reached or memory is out.

@@ -16,7 +16,12 @@ struct Extent {
   u32 cluster = 0;       // place on the disk
   u32 count = 0;
 
-  bool contains(u32 place) const { return place - file_cluster < count && place >= file_cluster; }
+  bool contains(u32 place) const { return place >= file_cluster && place - file_cluster < count; }
+  // What of it is behind a place that it contains, and that place.
+  Extent from(u32 place) const {
+    const u32 skip = place - file_cluster;
+    return {place, cluster + skip, count - skip};
+  }
 };
 
 class ExtentMap {

@@ -41,23 +41,19 @@ Result<void> File::walk_to(u32 clusters) {
   return {};
 }
 
-// The run from a cluster of the file on that was walked to already.
-Result<Extent> File::run_at(u32 file_cluster) {
-  const Extent* kept = map_.at_or_before(file_cluster);
+// The run that contains a cluster of the file that was walked to already. The map kept only some of
+// the runs: from the one before on.
+[[gnu::noinline]] Result<Extent> File::walk_on(const Extent* kept, u32 file_cluster) {
   Extent extent = kept != nullptr ? *kept : Extent{0, first_cluster_, 0};
-  if (!extent.contains(file_cluster)) {
-    // The map kept only some of the runs: walk on from the one before.
-    const u32 from = extent.file_cluster;
-    ChainWalk walk(*table_, extent.cluster);
-    while (!extent.contains(file_cluster)) {
-      if (TRY(walk.advance(walk_.clusters() - from - walk.clusters())) != ChainWalk::Step::Run) {
-        return fail(Errc::Malformed);  // the table has changed meanwhile
-      }
-      extent = {from + walk.index(), walk.run().cluster, walk.run().count};
+  const u32 from = extent.file_cluster;
+  ChainWalk walk(*table_, extent.cluster);
+  while (!extent.contains(file_cluster)) {
+    if (TRY(walk.advance(walk_.clusters() - from - walk.clusters())) != ChainWalk::Step::Run) {
+      return fail(Errc::Malformed);  // the table has changed meanwhile
     }
+    extent = {from + walk.index(), walk.run().cluster, walk.run().count};
   }
-  const u32 skip = file_cluster - extent.file_cluster;
-  return Extent{file_cluster, extent.cluster + skip, extent.count - skip};
+  return extent;
 }
 
 Result<void> File::read_async(ReadJob& job, u64 offset, std::span<std::byte> out,
@@ -66,15 +62,23 @@ Result<void> File::read_async(ReadJob& job, u64 offset, std::span<std::byte> out
   job.begin();
   const u64 wanted = offset < size_bytes_ ? std::min<u64>(out.size(), size_bytes_ - offset) : 0;
   if (wanted != 0) {
-    TRY(walk_to(static_cast<u32>((offset + wanted - 1) / geometry.cluster_bytes) + 1));
+    const u32 clusters = static_cast<u32>((offset + wanted - 1) / geometry.cluster_bytes) + 1;
+    if (walk_.clusters() < clusters || stopped_ != ChainWalk::Step::Run) [[unlikely]] {
+      TRY(walk_to(clusters));
+    }
   }
   while (job.bytes_ < wanted) {
     const u64 at = offset + job.bytes_;
-    const Extent run = TRY(run_at(static_cast<u32>(at / geometry.cluster_bytes)));
+    const u32 file_cluster = static_cast<u32>(at / geometry.cluster_bytes);
+    const Extent* const kept = map_.at_or_before(file_cluster);
+    const bool is_kept = kept != nullptr && kept->contains(file_cluster);
+    const Extent run = (is_kept ? *kept : TRY(walk_on(kept, file_cluster))).from(file_cluster);
     const u64 skip = at % geometry.cluster_bytes;
     const u64 bytes = std::min(u64{run.count} * geometry.cluster_bytes - skip, wanted - job.bytes_);
     const u64 disk_byte = geometry.cluster_byte(run.cluster) + skip;
-    TRY(check_range(reader_->device(), disk_byte, bytes));
+    if (!reader_->holds(disk_byte, bytes)) {
+      return fail(reader_->beyond_end());
+    }
     if (!job.add(disk_byte, out.subspan(job.bytes_, bytes), reader_->block_bytes())) {
       break;
     }

@@ -51,7 +51,7 @@ class File {
   usize read_ahead(u64 offset, std::span<std::byte> out);
   u32 clusters_needed() const;
   Result<void> walk_to(u32 clusters);
-  Result<Extent> run_at(u32 file_cluster);
+  Result<Extent> walk_on(const Extent* kept, u32 file_cluster);
 
   BlockReader* reader_;
   Table* table_;

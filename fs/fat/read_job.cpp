@@ -81,8 +81,10 @@ void ReadJob::end_io(blk::Bio& bio) {
                                          std::memory_order_acq_rel);
   }
   if (job.outstanding_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    for (RangeRead& run : std::span(job.runs_).first(job.run_count_)) {
-      run.finish();
+    if (job.bounce_blocks_used_ != 0) [[unlikely]] {
+      for (RangeRead& run : std::span(job.runs_).first(job.run_count_)) {
+        run.finish();
+      }
     }
     job.done_->complete();  // the job may be gone now
   }

@@ -41,7 +41,6 @@ class ReadJob {
   void submit(blk::BlockDevice& device, Completion& done);
   static void end_io(blk::Bio& bio);
 
-  std::array<RangeRead, kMaxRuns> runs_;
   u32 run_count_ = 0;
   std::unique_ptr<std::byte[]> bounce_;
   u32 bounce_blocks_ = 0;       // how many there are
@@ -50,6 +49,7 @@ class ReadJob {
   std::atomic<u32> outstanding_{0};
   std::atomic<u32> failure_{0};  // a blk::Status, the first that was not Ok
   Completion* done_ = nullptr;
+  std::array<RangeRead, kMaxRuns> runs_;  // last: the rest is nearer then
 };
 
 }  // namespace sluice::fat
