@@ -297,6 +297,29 @@ TEST_CASE("after an error a directory gives nothing more") {
   CHECK_FALSE(*directory->next(entry));
 }
 
+// F13
+TEST_CASE("a name that may stand in a sector that cannot be read is not said to be missing") {
+  ImageBuilder image(fat16());
+  Dir dir = image.add_dir(image.root, "DIR        ", {10, 12});
+  image.add_file(dir, "BEFORE     ", pattern(100), {20});
+  for (u32 i = 0; i < 20; ++i) {
+    image.add_raw(dir, raw_of("FILE       ", kArchive));
+  }
+  image.add_file(dir, "BEHIND     ", pattern(100), {21});
+  Mounted disk(image.bytes);
+  disk.device.bad_sectors = {image.cluster_at(12) / 512};
+  CHECK((disk.read("/dir/before") == pattern(100)));
+  CHECK(disk.volume->lookup("/dir/behind").error() == Errc::Io);
+  CHECK(disk.volume->lookup("/dir/behind/more").error() == Errc::Io);
+  CHECK(disk.list("/dir").back() == "!I/O error");
+  disk.device.bad_sectors = {image.cluster_at(10) / 512};
+  disk.device.reset_counters();
+  CHECK(disk.volume->lookup("/dir/before").error() == Errc::Io);
+  CHECK(disk.device.bios <= 8);
+  disk.device.bad_sectors.clear();
+  CHECK((disk.read("/dir/behind") == pattern(100)));
+}
+
 TEST_CASE("a directory of 65536 entries is read, one of more is refused") {
   Layout layout = fat16(5000);
   layout.sectors_per_cluster = 8;
