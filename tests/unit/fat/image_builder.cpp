@@ -37,7 +37,8 @@ ImageBuilder::ImageBuilder(const Layout& layout, Backing backing)
   const u32 fat_bytes = (layout.clusters + 2) * bits / 8 + 1;
   const u32 root_sectors =
       (layout.root_entries * 32 + layout.sector_bytes - 1) / layout.sector_bytes;
-  fat_sectors_ = (fat_bytes + layout.sector_bytes - 1) / layout.sector_bytes;
+  fat_sectors_ =
+      (fat_bytes + layout.sector_bytes - 1) / layout.sector_bytes + layout.spare_fat_sectors;
   const u32 root_sector = layout.reserved_sectors + layout.fats * fat_sectors_;
   const u32 data_sector = root_sector + root_sectors;
   const u32 total =

@@ -28,8 +28,9 @@ struct Layout {
   u32 sectors_per_cluster = 1;
   u32 reserved_sectors = 1;  // FAT32: 32
   u32 fats = 2;
-  u32 root_entries = 64;  // FAT32: 0
-  u32 spare_sectors = 0;  // behind the last whole cluster
+  u32 root_entries = 64;      // FAT32: 0
+  u32 spare_fat_sectors = 0;  // behind the last entry of each FAT
+  u32 spare_sectors = 0;      // behind the last whole cluster
 };
 
 Layout fat12(u32 clusters = 100);
