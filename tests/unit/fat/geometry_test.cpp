@@ -268,3 +268,28 @@ TEST_CASE("of three or four FATs the active one is read, whatever the others hol
     check_volume(image, tree, 4096);
   }
 }
+
+TEST_CASE("tables, root directory and data that begin beyond 4 GiB are found there") {
+  Layout layout = GENERATE(fat12(4084), fat16(4085), fat32(65525));
+  layout.sector_bytes = 4096;
+  layout.sectors_per_cluster = GENERATE(1u, 128u);
+  if (layout.width == Width::Fat32) {
+    layout.fats = 2;
+    layout.spare_fat_sectors = 1'100'000;
+  } else {
+    layout.fats = 17;
+    layout.spare_fat_sectors = 65'000;
+  }
+  ImageBuilder image(layout, ImageBuilder::Backing::Sparse);
+  REQUIRE(image.cluster_at(2) > u64{1} << 32);
+  if (layout.width == Width::Fat32) {
+    image.put16(40, 0x81);
+    REQUIRE(image.fat_at(1) > u64{1} << 32);
+  }
+  const Tree tree = Planter(image).tree();
+  for (const u32 cluster : tree.used) {
+    image.set_entry_of_copy(layout.width == Width::Fat32 ? 0 : 1, cluster, 0);
+  }
+  check_volume(image, tree, 512);
+  check_volume(image, tree, 4096);
+}
