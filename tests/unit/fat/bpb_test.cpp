@@ -51,6 +51,7 @@ ImageBuilder partitioned(u32 type, u32 first_sector) {
 
 }  // namespace
 
+// F4: every geometry is in geometry_test.cpp.
 TEST_CASE("the number of clusters alone makes the type, on both sides of the limits") {
   CHECK(geometry_of(ImageBuilder(fat12(1))).type == Type::Fat12);
   CHECK(geometry_of(ImageBuilder(fat12(4084))).type == Type::Fat12);
@@ -59,6 +60,7 @@ TEST_CASE("the number of clusters alone makes the type, on both sides of the lim
   CHECK(geometry_of(ImageBuilder(fat32(65525))).type == Type::Fat32);
 }
 
+// F4
 TEST_CASE("a sector less or more at the limit changes the type only with a whole cluster") {
   Layout layout = fat16(4085);
   layout.sectors_per_cluster = 4;
@@ -72,6 +74,7 @@ TEST_CASE("a sector less or more at the limit changes the type only with a whole
   CHECK(geometry_of(image).clusters == 4085);
 }
 
+// F4
 TEST_CASE("the text in the boot sector says nothing about the type") {
   ImageBuilder image(fat12());
   const std::string_view text = "FAT32   ";
@@ -255,6 +258,7 @@ TEST_CASE("a disk smaller than a sector or a block, or unreadable, is said to be
   CHECK(result.error().reason.view() == "vda: the boot sector cannot be read");
 }
 
+// F10
 TEST_CASE("a field that makes no sense is named with its value") {
   struct Case {
     Layout layout;
@@ -335,6 +339,7 @@ TEST_CASE("what is odd but harmless is a note") {
         "BPB_BkBootSec is 32, beyond the 32 reserved sectors");
 }
 
+// F10
 TEST_CASE("clusters without an entry in the table do not exist") {
   CHECK(note_after(fat12(1000), [](auto& i) {
           i.put16(19, 4000 + 1 + 6 + 4);  // tables of 3 sectors: 1024 entries

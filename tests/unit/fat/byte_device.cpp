@@ -1,16 +1,15 @@
-// A disk over bytes in memory; see byte_device.hpp.
+// Disks over bytes in memory; see byte_device.hpp.
 #include "tests/unit/fat/byte_device.hpp"
 
 #include <cstring>
 
 namespace sluice::test {
 
-ByteDevice::ByteDevice(std::vector<std::byte> contents, u32 logical_block_bytes)
-    : bytes(std::move(contents)) {
+JudgingDisk::JudgingDisk(u32 logical_block_bytes) {
   limits_.logical_block_bytes = limits_.physical_block_bytes = logical_block_bytes;
 }
 
-void ByteDevice::submit(List<blk::Bio>& list) {
+void JudgingDisk::submit(List<blk::Bio>& list) {
   ++batches;
   while (blk::Bio* bio = list.pop_front()) {
     ++bios;
@@ -22,7 +21,7 @@ void ByteDevice::submit(List<blk::Bio>& list) {
   }
 }
 
-bool ByteDevice::complete_one() {
+bool JudgingDisk::complete_one() {
   if (held_.empty()) {
     return false;
   }
@@ -32,12 +31,12 @@ bool ByteDevice::complete_one() {
   return true;
 }
 
-void ByteDevice::end(blk::Bio& bio) {
+void JudgingDisk::end(blk::Bio& bio) {
   bio.status = transfer(bio);
   bio.end_io(bio);
 }
 
-blk::Status ByteDevice::transfer(const blk::Bio& bio) {
+blk::Status JudgingDisk::transfer(const blk::Bio& bio) {
   const u32 block = limits_.logical_block_bytes;
   u64 at = bio.sector.value() * blk::kSectorBytes;
   u64 total = 0;
@@ -48,7 +47,7 @@ blk::Status ByteDevice::transfer(const blk::Bio& bio) {
     ++senseless;
     return blk::Status::Misaligned;
   }
-  if (at > bytes.size() || total > bytes.size() - at) {
+  if (at > size_bytes() || total > size_bytes() - at) {
     ++senseless;
     return blk::Status::OutOfRange;
   }
@@ -57,11 +56,15 @@ blk::Status ByteDevice::transfer(const blk::Bio& bio) {
     return blk::Status::IoError;
   }
   for (const blk::Segment& segment : bio.segments) {
-    std::memcpy(segment.data, bytes.data() + at, segment.bytes);
+    copy(at, {segment.data, segment.bytes});
     at += segment.bytes;
   }
   bytes_read += total;
   return blk::Status::Ok;
+}
+
+void ByteDevice::copy(u64 at, std::span<std::byte> to) const {
+  std::memcpy(to.data(), bytes.data() + at, to.size());
 }
 
 }  // namespace sluice::test

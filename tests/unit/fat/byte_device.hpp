@@ -1,8 +1,10 @@
-// A disk over bytes in memory, with the knobs that the FAT tests need.
+// Read-only disks in memory, with the knobs that the FAT tests need: they judge each bio and count.
+// ByteDevice is the one whose every byte is there; sparse_device.hpp has one that may be large.
 #pragma once
 
 #include <deque>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,12 +12,10 @@
 
 namespace sluice::test {
 
-class ByteDevice final : public blk::BlockDevice {
+class JudgingDisk : public blk::BlockDevice {
  public:
-  explicit ByteDevice(std::vector<std::byte> contents, u32 logical_block_bytes = 512);
-
   std::string_view name() const override { return "vda"; }
-  u64 sectors() const override { return bytes.size() / blk::kSectorBytes; }
+  u64 sectors() const override { return size_bytes() / blk::kSectorBytes; }
   const blk::Limits& limits() const override { return limits_; }
   bool read_only() const override { return true; }
   bool has_write_cache() const override { return false; }
@@ -27,7 +27,6 @@ class ByteDevice final : public blk::BlockDevice {
   bool complete_one();
   usize held() const { return held_.size(); }
 
-  std::vector<std::byte> bytes;
   std::set<u64> bad_sectors;  // of 512 bytes: reading one fails the bio
   bool hold = false;          // bios wait for complete_one()
   bool newest_first = false;  // which of them it ends
@@ -39,12 +38,31 @@ class ByteDevice final : public blk::BlockDevice {
 
   void reset_counters() { bios = batches = senseless = bytes_read = 0; }
 
+ protected:
+  explicit JudgingDisk(u32 logical_block_bytes);
+  virtual u64 size_bytes() const = 0;
+  // A range within them.
+  virtual void copy(u64 at, std::span<std::byte> to) const = 0;
+
  private:
   void end(blk::Bio& bio);
   blk::Status transfer(const blk::Bio& bio);
 
   blk::Limits limits_;
   std::deque<blk::Bio*> held_;
+};
+
+class ByteDevice final : public JudgingDisk {
+ public:
+  using Contents = std::vector<std::byte>;
+  explicit ByteDevice(Contents contents, u32 logical_block_bytes = 512)
+      : JudgingDisk(logical_block_bytes), bytes(std::move(contents)) {}
+
+  std::vector<std::byte> bytes;
+
+ private:
+  u64 size_bytes() const override { return bytes.size(); }
+  void copy(u64 at, std::span<std::byte> to) const override;
 };
 
 }  // namespace sluice::test

@@ -1,4 +1,5 @@
-// Random damage: whatever stands on a disk, a volume is read to an end or an error, soon.
+// Damage, random or sector by sector: whatever stands on a disk, a volume is read to an end or an
+// error, soon.
 #include "tests/unit/fat/mounted.hpp"
 
 #include <random>
@@ -143,4 +144,62 @@ TEST_CASE("a damaged FAT16 volume is read to an end or an error") {
 }
 TEST_CASE("a damaged FAT32 volume is read to an end or an error") {
   damage(fat32(300), 32, 1000);
+}
+
+// --- Sectors that cannot be read -----------------------------------------------------------------
+
+namespace {
+
+// Reads everything while the sectors that `bad` names cannot be read; how many bios that took.
+template <class Bad>
+usize bios_without(ByteDevice& device, u64 sectors, const Bad& bad) {
+  device.bad_sectors.clear();
+  for (u64 sector = 0; sector < sectors; ++sector) {
+    if (bad(sector)) {
+      device.bad_sectors.insert(sector);
+    }
+  }
+  device.reset_counters();
+  (void)read_everything(device);
+  CHECK(device.senseless == 0);
+  return device.bios;
+}
+
+}  // namespace
+
+// F13
+TEST_CASE("a sector that cannot be read, wherever it is, is soon passed over or an error") {
+  const Layout layout = GENERATE(fat12(200), fat16(), fat32(300));
+  const ImageBuilder image = small_tree(layout).image;
+  const World world;
+  ByteDevice device(image.bytes);
+  const u64 sectors = image.cluster_at(2) / 512 + 140;  // all in use
+  const auto none = [](u64) { return false; };
+  const usize bios = bios_without(device, sectors, none);
+  for (u64 sector = 0; sector < sectors; ++sector) {
+    INFO("sector " << sector);
+    // A window of the table that holds the sector is read in blocks: 64 of them, each tried twice.
+    REQUIRE(bios_without(device, sectors, [&](u64 it) { return it == sector; }) < bios + 128);
+  }
+  CHECK(bios_without(device, sectors, none) == bios);
+}
+
+// F13
+TEST_CASE("a disk of which most sectors cannot be read is given up soon") {
+  const Layout layout = GENERATE(fat12(200), fat16(), fat32(300));
+  const ImageBuilder image = small_tree(layout).image;
+  const World world;
+  ByteDevice device(image.bytes);
+  const u64 sectors = image.bytes.size() / 512;
+  const usize bios = bios_without(device, sectors, [](u64) { return false; });
+  std::mt19937 random(13);
+  for (const u32 every : {1u, 2u, 3u, 10u, 100u}) {
+    INFO("one of " << every);
+    CHECK(bios_without(device, sectors, [&](u64 it) { return it != 0 && random() % every == 0; }) <
+          bios * 4 + 100);
+  }
+  const u64 data = image.cluster_at(2) / 512;
+  CHECK(bios_without(device, sectors, [&](u64 it) { return it >= data; }) < bios);
+  CHECK(bios_without(device, sectors, [&](u64 it) { return it != 0 && it < data; }) < bios);
+  CHECK(bios_without(device, sectors, [](u64 it) { return it == 0; }) < 10);  // or of a backup
 }

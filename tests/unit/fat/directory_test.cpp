@@ -42,6 +42,7 @@ TEST_CASE("entries come in the order of the directory, with long names where the
         Names{"Zeichnung für Übermorgen.txt", "B.TXT", "lower.txt", "日本語.bin"});
 }
 
+// F9, F14
 TEST_CASE("labels, dots, deleted and nameless entries are no files") {
   ImageBuilder image(fat16());
   image.add_short(image.root, "MY LABEL   ", 0x08, 0, 0);
@@ -55,6 +56,66 @@ TEST_CASE("labels, dots, deleted and nameless entries are no files") {
   CHECK(disk.list("/") == Names{"σIS HERE", "LAST"});
 }
 
+// F9
+TEST_CASE(
+    "0xe5 in front of a name stands as 0x05 on the disk, and that is what its checksum is of") {
+  ImageBuilder image(fat16());
+  image.add_long_file(image.root, u"sigma in front", "\x05IGMAI~1   ", pattern(10));
+  image.add_slots(image.root, u"checksum of what it stands for", "\xe5HECKS~1   ");
+  image.add_short(image.root, "\x05HECKS~1   ", kArchive, 0, 0);
+  image.add_short(image.root, "A\xe5\x05     \xe5  ", kArchive, 0, 0);  // elsewhere a letter
+  Mounted disk(image.bytes);
+  CHECK(disk.list("/") == Names{"sigma in front", "σHECKS~1", "Aσ_.σ"});
+  CHECK((disk.read("/SIGMA IN FRONT") == pattern(10)));
+  CHECK((disk.read("/Σigmai~1") == pattern(10)));
+}
+
+// F9
+TEST_CASE("deleted slots and entries are passed over, also where they fill whole clusters") {
+  ImageBuilder image(fat12());
+  Dir dir = image.add_dir(image.root, "DIR        ");
+  for (u32 i = 0; i < 40; ++i) {
+    image.add_slots(dir, u"what is gone is gone", "WHATIS~1   ");
+    image.add_short(dir, "WHATIS~1   ", kArchive, 5, 10);
+    for (usize k = dir.used - 3; k < dir.used; ++k) {
+      image.put8(image.entry_at(dir, k), 0xe5);
+    }
+  }
+  image.add_short(dir, "WHATIS~1   ", kArchive, 0, 0);  // no name left for it
+  image.add_dir(dir, "\xe5IR        ");
+  image.add_short(dir, "LAST       ", kArchive, 0, 0);
+  Mounted disk(image.bytes);
+  CHECK(disk.list("/dir") == Names{"WHATIS~1", "LAST"});
+  CHECK(disk.volume->lookup("/dir/what is gone is gone").error() == Errc::NotFound);
+  CHECK(disk.volume->lookup("/dir/σir").error() == Errc::NotFound);
+}
+
+// F14
+TEST_CASE("entries without a name are passed over, and what stands behind them is found") {
+  for (const Layout& layout : {fat12(), fat16(), fat32(300)}) {
+    ImageBuilder image(layout);
+    Dir dir = image.add_dir(image.root, "DIR        ");
+    for (Dir* const in : {&image.root, &dir}) {
+      for (u32 i = 0; i < 20; ++i) {
+        image.add_short(*in, "           ", kArchive, 5, 100);
+        image.add_short(*in, "           ", 0x10, 0, 0, 0x18);
+      }
+      image.add_slots(*in, std::u16string(1, u'\0'), "EMPTY~1    ");
+      image.add_short(*in, "EMPTY~1    ", kArchive, 0, 0);
+      image.add_slots(*in, std::u16string(1, u'\0'), "           ");
+      image.add_short(*in, "           ", kArchive, 0, 0);
+      image.add_short(*in, "        TXT", kArchive, 0, 0);
+      image.add_long_file(*in, u"the long one alone", "           ", text_bytes("long"));
+    }
+    Mounted disk(image.bytes);
+    CHECK(disk.list("/") == Names{"DIR/", "EMPTY~1", ".TXT", "the long one alone"});
+    CHECK(disk.list("/dir") == Names{"EMPTY~1", ".TXT", "the long one alone"});
+    CHECK((disk.read("/dir/The Long One Alone") == text_bytes("long")));
+    CHECK(disk.volume->lookup("/dir/ ").error() == Errc::NotFound);
+    CHECK(disk.entry("/dir//").name.view() == "DIR");
+  }
+}
+
 TEST_CASE("nothing behind the end of a directory is looked at") {
   ImageBuilder image(fat16());
   image.add_short(image.root, "A          ", kArchive, 0, 0);
@@ -64,6 +125,7 @@ TEST_CASE("nothing behind the end of a directory is looked at") {
   CHECK(disk.list("/") == Names{"A"});
 }
 
+// F6
 TEST_CASE("a long name is shown for its own short name alone") {
   ImageBuilder image(fat16());
   image.add_slots(image.root, u"wrong checksum.txt", "WRONGC~1TXT", 0x77);
@@ -83,6 +145,7 @@ TEST_CASE("a long name is shown for its own short name alone") {
         Names{"WRONGC~1.TXT", "RENAMED.TXT", "CUTOFF~1", "CUTOFF~2", "the right one"});
 }
 
+// F7
 TEST_CASE("slots with stray attribute bits are slots, and no labels") {
   ImageBuilder image(fat16());
   image.add_slots(image.root, u"stray bits", "STRAYB~1   ");
@@ -92,6 +155,7 @@ TEST_CASE("slots with stray attribute bits are slots, and no labels") {
   CHECK(disk.list("/") == Names{"stray bits"});
 }
 
+// F11
 TEST_CASE("a directory of many scattered clusters is read whole, slots over their borders") {
   for (const Layout& layout : {fat12(3000), fat16(5000), fat32(5000)}) {
     ImageBuilder image(layout);
@@ -137,6 +201,7 @@ TEST_CASE("a full directory ends with its chain") {
   CHECK(disk.list("/dir").size() == 14);
 }
 
+// F5
 TEST_CASE("the upper half of a first cluster is FAT32's alone") {
   ImageBuilder small(fat16());
   small.add_short(small.root, "A          ", kArchive, 0x0003'0005, 100);
@@ -183,6 +248,7 @@ TEST_CASE("dates and times are decoded, and known for what they are not") {
   CHECK_FALSE(decode_date_time(0x0021, 0, 200).valid);
 }
 
+// F1, F2
 TEST_CASE("a cyclic, endless or missing directory fails, and no other") {
   ImageBuilder image(fat12(200));
   image.add_dir(image.root, "CYCLE      ", {10, 11, 12});
@@ -200,6 +266,7 @@ TEST_CASE("a cyclic, endless or missing directory fails, and no other") {
   CHECK(disk.list("/good").empty());
 }
 
+// F2
 TEST_CASE("a directory that breaks off gives what stands before") {
   ImageBuilder image(fat12(200));
   Dir dir = image.add_dir(image.root, "DIR        ", {10, 12});
@@ -213,6 +280,7 @@ TEST_CASE("a directory that breaks off gives what stands before") {
   CHECK(names.back() == "!malformed data");
 }
 
+// F13
 TEST_CASE("after an error a directory gives nothing more") {
   ImageBuilder image(fat12(200));
   Dir dir = image.add_dir(image.root, "DIR        ", {10, 12});
@@ -230,6 +298,29 @@ TEST_CASE("after an error a directory gives nothing more") {
   CHECK(directory->next(entry).error() == Errc::Io);
   disk.device.bad_sectors.clear();
   CHECK_FALSE(*directory->next(entry));
+}
+
+// F13
+TEST_CASE("a name that may stand in a sector that cannot be read is not said to be missing") {
+  ImageBuilder image(fat16());
+  Dir dir = image.add_dir(image.root, "DIR        ", {10, 12});
+  image.add_file(dir, "BEFORE     ", pattern(100), {20});
+  for (u32 i = 0; i < 20; ++i) {
+    image.add_raw(dir, raw_of("FILE       ", kArchive));
+  }
+  image.add_file(dir, "BEHIND     ", pattern(100), {21});
+  Mounted disk(image.bytes);
+  disk.device.bad_sectors = {image.cluster_at(12) / 512};
+  CHECK((disk.read("/dir/before") == pattern(100)));
+  CHECK(disk.volume->lookup("/dir/behind").error() == Errc::Io);
+  CHECK(disk.volume->lookup("/dir/behind/more").error() == Errc::Io);
+  CHECK(disk.list("/dir").back() == "!I/O error");
+  disk.device.bad_sectors = {image.cluster_at(10) / 512};
+  disk.device.reset_counters();
+  CHECK(disk.volume->lookup("/dir/before").error() == Errc::Io);
+  CHECK(disk.device.bios <= 8);
+  disk.device.bad_sectors.clear();
+  CHECK((disk.read("/dir/behind") == pattern(100)));
 }
 
 TEST_CASE("a directory of 65536 entries is read, one of more is refused") {

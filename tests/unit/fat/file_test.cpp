@@ -59,6 +59,7 @@ TEST_CASE("a read ends at the end of the file") {
   CHECK(file.read(5, {}) == 0);
 }
 
+// F11: no cluster is read on into the next one of the disk.
 TEST_CASE("any part of a fragmented file is read right, on disks of any block size") {
   std::mt19937 random(3);
   const Bytes contents = pattern(200'000);
@@ -84,6 +85,7 @@ TEST_CASE("any part of a fragmented file is read right, on disks of any block si
   }
 }
 
+// F12
 TEST_CASE("whole blocks go straight to the caller, in as few bios as there are runs") {
   ImageBuilder image(fat16(9000));
   const Bytes contents = pattern(1 << 20);
@@ -107,6 +109,7 @@ TEST_CASE("whole blocks go straight to the caller, in as few bios as there are r
   CHECK(disk.device.bytes_read == 8192 + 512);
 }
 
+// F12
 TEST_CASE("a contiguous file of 100 MiB is read with hardly more bios than reads") {
   Layout layout = fat32(26'000);
   layout.sectors_per_cluster = 8;
@@ -127,6 +130,7 @@ TEST_CASE("a contiguous file of 100 MiB is read with hardly more bios than reads
   CHECK(*file.count_extents() == 1);
 }
 
+// F12
 TEST_CASE("all runs of a read are one batch, those that do not fit follow in another") {
   ImageBuilder image(fat16(9000));
   const Bytes contents = pattern(100 * 512);
@@ -210,6 +214,7 @@ TEST_CASE("an asynchronous read beyond the end completes at once with nothing") 
   CHECK(job->result() == 0);
 }
 
+// F13
 TEST_CASE("a sector that cannot be read fails the reads that need it and no other") {
   ImageBuilder image(fat16(9000));
   const Bytes contents = pattern(20 * 512);
@@ -230,6 +235,7 @@ TEST_CASE("a sector that cannot be read fails the reads that need it and no othe
   CHECK((out == contents));
 }
 
+// F13
 TEST_CASE("a sector of the table that cannot be read fails the files that need it, until it can") {
   ImageBuilder image(fat16(9000));
   const Bytes contents = pattern(20 * 512);
@@ -256,6 +262,7 @@ TEST_CASE("a sector of the table that cannot be read fails the files that need i
   }
 }
 
+// F2
 TEST_CASE("a broken chain gives what lies before the break, and an error for the rest") {
   struct Case {
     std::string what;
@@ -282,6 +289,7 @@ TEST_CASE("a broken chain gives what lies before the break, and an error for the
   }
 }
 
+// F1
 TEST_CASE("a file whose chain is a cycle ends soon, and gives nothing from then on") {
   ImageBuilder image(fat16(9000));
   image.chain(every(100, 2, 50));
@@ -305,6 +313,7 @@ TEST_CASE("a file whose chain is a cycle ends soon, and gives nothing from then 
   CHECK(disk.open("/f").read(0xffff'fffe, out).error() == Errc::Malformed);
 }
 
+// F1
 TEST_CASE("a cycle is found as soon, however the reads cut its runs") {
   ImageBuilder image(fat16(9000));
   std::vector<u32> clusters = every(100, 1, 40);
@@ -323,6 +332,7 @@ TEST_CASE("a cycle is found as soon, however the reads cut its runs") {
   }
 }
 
+// F12
 TEST_CASE("the chain is walked as far as the reads reach") {
   Layout layout = fat32(120'000);
   ImageBuilder image(layout);
@@ -343,6 +353,7 @@ TEST_CASE("the chain is walked as far as the reads reach") {
   CHECK(disk.device.bios <= 5 + 14);
 }
 
+// F2
 TEST_CASE("a file that begins nowhere fails, an empty one does not") {
   ImageBuilder image(fat16(9000));
   image.add_short(image.root, "ZERO       ", 0x20, 0, 5);

@@ -31,19 +31,25 @@ Layout fat32(u32 clusters) {
   return {.width = Width::Fat32, .clusters = clusters, .reserved_sectors = 32, .root_entries = 0};
 }
 
-ImageBuilder::ImageBuilder(const Layout& layout) : layout_(layout) {
+ImageBuilder::ImageBuilder(const Layout& layout, Backing backing)
+    : layout_(layout), backing_(backing) {
   const u32 bits = static_cast<u32>(layout.width);
   const u32 fat_bytes = (layout.clusters + 2) * bits / 8 + 1;
   const u32 root_sectors =
       (layout.root_entries * 32 + layout.sector_bytes - 1) / layout.sector_bytes;
-  fat_sectors_ = (fat_bytes + layout.sector_bytes - 1) / layout.sector_bytes;
+  fat_sectors_ =
+      (fat_bytes + layout.sector_bytes - 1) / layout.sector_bytes + layout.spare_fat_sectors;
   const u32 root_sector = layout.reserved_sectors + layout.fats * fat_sectors_;
   const u32 data_sector = root_sector + root_sectors;
   const u32 total =
       data_sector + layout.clusters * layout.sectors_per_cluster + layout.spare_sectors;
   root_at_ = usize{root_sector} * layout.sector_bytes;
   data_at_ = usize{data_sector} * layout.sector_bytes;
-  bytes.resize(usize{total} * layout.sector_bytes);
+  if (backing == Backing::Dense) {
+    bytes.resize(usize{total} * layout.sector_bytes);
+  } else {
+    sparse.resize(u64{total} * layout.sector_bytes);
+  }
   write_boot_sector(fat_sectors_, total);
   set_entry(0, end_mark() - 7);
   set_entry(1, end_mark());
@@ -60,7 +66,7 @@ void ImageBuilder::write_boot_sector(u32 fat_sectors, u32 total_sectors) {
   put8(0, 0xeb);
   put8(1, 0x3c);
   put8(2, 0x90);
-  std::memcpy(bytes.data() + 3, "BUILDER ", 8);
+  put_text(3, "BUILDER ");
   put16(11, layout_.sector_bytes);
   put8(13, layout_.sectors_per_cluster);
   put16(14, layout_.reserved_sectors);
@@ -85,13 +91,29 @@ void ImageBuilder::write_boot_sector(u32 fat_sectors, u32 total_sectors) {
   put8(extended, 0x80);
   put8(extended + 2, 0x29);
   put32(extended + 3, 0x2826f9b3);
-  std::memcpy(bytes.data() + extended + 7, "NO NAME    ", 11);
-  std::memcpy(bytes.data() + extended + 18, "FAT     ", 8);
+  put_text(extended + 7, "NO NAME    ");
+  put_text(extended + 18, "FAT     ");
   put16(510, 0xaa55);
 }
 
+void ImageBuilder::put(usize at, std::span<const std::byte> from) {
+  if (backing_ == Backing::Sparse) {
+    sparse.write(at, from);
+  } else if (!from.empty()) {
+    (void)bytes.at(at + from.size() - 1);  // throws
+    std::memcpy(&bytes[at], from.data(), from.size());
+  }
+}
+u32 ImageBuilder::get8(usize at) const {
+  return static_cast<u32>(backing_ == Backing::Sparse ? sparse.at(at) : bytes.at(at));
+}
+
+void ImageBuilder::put_text(usize at, std::string_view text) {
+  put(at, std::as_bytes(std::span(text)));
+}
 void ImageBuilder::put8(usize at, u32 value) {
-  bytes.at(at) = static_cast<std::byte>(value);
+  const auto byte = static_cast<std::byte>(value);
+  put(at, {&byte, 1});
 }
 void ImageBuilder::put16(usize at, u32 value) {
   put8(at, value & 0xff);
@@ -120,8 +142,8 @@ void ImageBuilder::set_entry_of_copy(u32 copy, u32 cluster, u32 value) {
     put16(fat + usize{cluster} * 2, value);
   } else {
     const usize at = fat + cluster * 3 / 2;
-    const u32 first = static_cast<u32>(bytes.at(at));
-    const u32 second = static_cast<u32>(bytes.at(at + 1));
+    const u32 first = get8(at);
+    const u32 second = get8(at + 1);
     if (cluster % 2 == 0) {
       put8(at, value & 0xff);
       put8(at + 1, (second & 0xf0) | (value >> 8 & 0x0f));
@@ -133,18 +155,17 @@ void ImageBuilder::set_entry_of_copy(u32 copy, u32 cluster, u32 value) {
 }
 
 u32 ImageBuilder::entry(u32 cluster) const {
-  const auto byte = [&](usize at) { return static_cast<u32>(bytes.at(at)); };
   const usize fat = fat_at();
   if (layout_.width == Width::Fat32) {
     const usize at = fat + usize{cluster} * 4;
-    return byte(at) | byte(at + 1) << 8 | byte(at + 2) << 16 | byte(at + 3) << 24;
+    return get8(at) | get8(at + 1) << 8 | get8(at + 2) << 16 | get8(at + 3) << 24;
   }
   if (layout_.width == Width::Fat16) {
     const usize at = fat + usize{cluster} * 2;
-    return byte(at) | byte(at + 1) << 8;
+    return get8(at) | get8(at + 1) << 8;
   }
   const usize at = fat + cluster * 3 / 2;
-  const u32 both = byte(at) | byte(at + 1) << 8;
+  const u32 both = get8(at) | get8(at + 1) << 8;
   return cluster % 2 == 0 ? both & 0xfff : both >> 4;
 }
 
@@ -191,7 +212,7 @@ usize ImageBuilder::add_raw(Dir& dir, const std::array<u8, 32>& raw) {
     chain(dir.chain);
   }
   const usize at = entry_at(dir, dir.used++);
-  std::memcpy(&bytes.at(at), raw.data(), raw.size());
+  put(at, std::as_bytes(std::span(raw)));
   return at;
 }
 
@@ -250,7 +271,7 @@ std::vector<u32> ImageBuilder::store(const Bytes& contents, std::vector<u32> clu
   for (usize i = 0; i < needed; ++i) {
     const usize from = i * cluster_bytes();
     const usize count = std::min<usize>(cluster_bytes(), contents.size() - from);
-    std::memcpy(&bytes.at(cluster_at(clusters.at(i))), contents.data() + from, count);
+    put(cluster_at(clusters.at(i)), std::span(contents).subspan(from, count));
   }
   chain(clusters);
   return clusters;

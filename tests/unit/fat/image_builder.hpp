@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sluice/kernel/types.hpp>
+#include "tests/unit/fat/sparse_bytes.hpp"
 
 namespace sluice::test {
 
@@ -27,8 +28,9 @@ struct Layout {
   u32 sectors_per_cluster = 1;
   u32 reserved_sectors = 1;  // FAT32: 32
   u32 fats = 2;
-  u32 root_entries = 64;  // FAT32: 0
-  u32 spare_sectors = 0;  // behind the last whole cluster
+  u32 root_entries = 64;      // FAT32: 0
+  u32 spare_fat_sectors = 0;  // behind the last entry of each FAT
+  u32 spare_sectors = 0;      // behind the last whole cluster
 };
 
 Layout fat12(u32 clusters = 100);
@@ -44,11 +46,16 @@ struct Dir {
 
 class ImageBuilder {
  public:
-  explicit ImageBuilder(const Layout& layout);
+  // Where the image is: in `bytes`, or, for one larger than memory, in `sparse`.
+  enum class Backing : u8 { Dense, Sparse };
+  explicit ImageBuilder(const Layout& layout, Backing backing = Backing::Dense);
 
   Bytes bytes;
+  SparseBytes sparse;
   Dir root;
 
+  void put(usize at, std::span<const std::byte> from);
+  void put_text(usize at, std::string_view text);
   void put8(usize at, u32 value);
   void put16(usize at, u32 value);
   void put32(usize at, u32 value);
@@ -86,10 +93,12 @@ class ImageBuilder {
   const Layout& layout() const { return layout_; }
 
  private:
+  u32 get8(usize at) const;
   void write_boot_sector(u32 fat_sectors, u32 total_sectors);
   std::vector<u32> store(const Bytes& contents, std::vector<u32> clusters);
 
   Layout layout_;
+  Backing backing_;
   u32 fat_sectors_ = 0;
   usize root_at_ = 0;
   usize data_at_ = 0;

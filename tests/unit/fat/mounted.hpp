@@ -15,8 +15,10 @@
 
 namespace sluice::test {
 
-struct Mounted {
-  explicit Mounted(Bytes image, u32 logical_block_bytes = 512)
+// `Disk` is a JudgingDisk.
+template <class Disk>
+struct MountedOn {
+  explicit MountedOn(typename Disk::Contents image, u32 logical_block_bytes = 512)
       : device(std::move(image), logical_block_bytes) {
     fat::Volume::MountResult result = fat::Volume::mount(device);
     if (!result) {
@@ -24,7 +26,7 @@ struct Mounted {
     }
     volume = std::move(*result);
   }
-  ~Mounted() { CHECK(device.senseless == 0); }
+  ~MountedOn() { CHECK(device.senseless == 0); }
 
   fat::Entry entry(std::string_view path) {
     Result<fat::Entry> found = volume->lookup(path);
@@ -69,9 +71,10 @@ struct Mounted {
   }
 
   World world;
-  ByteDevice device;
+  Disk device;
   std::unique_ptr<fat::Volume> volume;
 };
+using Mounted = MountedOn<ByteDevice>;
 
 using Names = std::vector<std::string>;
 

@@ -64,6 +64,7 @@ TEST_CASE("the flags of Windows NT show a part of a short name in lower case") {
   CHECK(short_name("\x8e\x99\x9a     T1 ", kLowerCaseBase | kLowerCaseExtension) == "äöü.t1");
 }
 
+// F9
 TEST_CASE("a short name is read in code page 437, 0x05 in front as 0xe5") {
   CHECK(short_name("\x80\xe1\xff     \xab  ") == "Çß\u00a0.½");
   CHECK(short_name("\x05X      \x05  ") == "σX._");
@@ -74,6 +75,7 @@ TEST_CASE("what could not be in a path is replaced in a short name") {
   CHECK(short_name("..A     . .") == "__A._ _");
 }
 
+// F9
 TEST_CASE("a label has no dot and keeps its blanks within") {
   CHECK(decode_label(raw("MY DISK 1  ")).view() == "MY DISK 1");
   CHECK(decode_label(raw("\x05TIKETT \x01  ")).view() == "σTIKETT _");
@@ -96,6 +98,7 @@ TEST_CASE("a long name is UTF-16, a surrogate alone becomes U+FFFD") {
   CHECK(long_name(at_the_end) == "x\xef\xbf\xbd");
 }
 
+// F14
 TEST_CASE("what could be no name is no long name") {
   CHECK(long_name(u"") == "(none)");
   CHECK(long_name(u".") == "(none)");
@@ -107,6 +110,7 @@ TEST_CASE("what could be no name is no long name") {
   CHECK(long_name(std::u16string(256, u'x')) == "(none)");
 }
 
+// F8
 TEST_CASE("slots make a name, whatever the padding behind the terminator is") {
   const std::string_view name = "AFILEW~1TXT";
   CHECK(gathered(slots_of(u"a file with a long name.txt", name), name) ==
@@ -117,6 +121,7 @@ TEST_CASE("slots make a name, whatever the padding behind the terminator is") {
         "a file with a long name.txt");
 }
 
+// F8
 TEST_CASE("a name of 13, 26 or 255 units is not cut") {
   for (const usize units : {1u, 12u, 13u, 14u, 26u, 254u, 255u}) {
     const std::u16string name(units, u'é');
@@ -128,6 +133,7 @@ TEST_CASE("a name of 13, 26 or 255 units is not cut") {
   }
 }
 
+// F6
 TEST_CASE("slots of another short name, out of order or not all there make no name") {
   const std::string_view name = "AFILEW~1TXT";
   const std::vector<LongNameSlot> good = slots_of(u"a file with a long name, so long.txt", name);

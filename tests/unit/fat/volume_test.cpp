@@ -120,6 +120,7 @@ TEST_CASE("FAT32's free clusters come from FSInfo, if it can be believed") {
   CHECK(free_after(1234) == std::tuple(65524u, false, 0u));
 }
 
+// F7, F9
 TEST_CASE("the label is the root directory's, else the boot sector's, else none") {
   ImageBuilder image(fat16());
   CHECK(label_of(image).empty());  // "NO NAME"
@@ -132,6 +133,25 @@ TEST_CASE("the label is the root directory's, else the boot sector's, else none"
   image.add_short(image.root, "\xe5LD LABEL  ", 0x08, 0, 0);
   image.add_short(image.root, "\x05 ROOT LABE", 0x08, 0, 0);
   CHECK(label_of(image) == "σ ROOT LABE");
+}
+
+// F9
+TEST_CASE(
+    "0xe5 in front of a label means deleted in the directory, and a letter in the boot sector") {
+  for (const Layout& layout : {fat12(), fat16(), fat32(300)}) {
+    ImageBuilder image(layout);
+    const usize boot_label = layout.width == Width::Fat32 ? 71 : 43;
+    image.put_text(boot_label, "\xe5TIKETT    ");
+    CHECK(label_of(image) == "σTIKETT");
+    image.put_text(boot_label, "\x05TIKETT    ");
+    CHECK(label_of(image) == "σTIKETT");
+    image.add_short(image.root, "\xe5\xe5\xe5\xe5\xe5\xe5\xe5\xe5\xe5\xe5\xe5", 0x08, 0, 0);
+    image.add_short(image.root, "\xe5NOTHER    ", 0x08, 0, 0);
+    CHECK(label_of(image) == "σTIKETT");
+    image.add_short(image.root, "\x05\xe5\x05 REAL   ", 0x08, 0, 0);
+    image.add_short(image.root, "SECOND     ", 0x08, 0, 0);
+    CHECK(label_of(image) == "σσ_ REAL");
+  }
 }
 
 TEST_CASE("a volume is dirty or has errors where the boot sector or the table says so") {
