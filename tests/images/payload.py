@@ -1,4 +1,4 @@
-"""Bytes that are a function of their offset: a block that lands at the wrong place shows. Used by the image maker."""
+"""Bytes that are a function of their offset: a block that lands at the wrong place shows. Used by the image makers."""
 
 import array
 import sys
@@ -12,6 +12,21 @@ def _words(seed, start, stop):
     if sys.byteorder == "big":
         words.byteswap()
     return words.tobytes()
+
+
+def contents(seed, size):
+    """All of it at once; the seed has at most 31 bits."""
+    return _words(seed, 0, size)[:size]
+
+
+def origin(contents_, offset):
+    """(seed, offset) of the file whose bytes stand there, or None at the very end: what a wrong block belongs to."""
+    start = offset - offset % 8
+    word = contents_[start : start + 8]
+    if len(word) < 8:
+        return None
+    value = int.from_bytes(word, "little")
+    return value >> 32, value & 0xFFFF_FFFF
 
 
 def write(path, size, seed):
