@@ -1,7 +1,8 @@
 // The FAT reader as a program of the host, for comparing it with other tools:
-// fat_host IMAGE [--block-bytes N] tree | cat PATH. Used by cases.py. `tree` reads every file as
-// the command cksum does, asynchronously and in order; `cat` reads one synchronously, in pieces
-// whose ends lie anywhere. Exit status: 0; 1 something could not be read; 2 usage.
+// fat_host IMAGE [--block-bytes N] tree | cat PATH | check. Used by cases.py. `tree` reads every
+// file as the command cksum does, asynchronously and in order; `cat` reads one synchronously, in
+// pieces whose ends lie anywhere; `check` prints a line for each problem. Exit status: 0; 1
+// something could not be read, or is wrong; 2 usage.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -14,7 +15,6 @@
 
 #include <sluice/fs/fat/volume.hpp>
 #include "app/crc.hpp"
-#include "app/file_stream.hpp"
 #include "app/tree_walk.hpp"
 #include "tests/oracle/file_device.hpp"
 #include "tests/port/world.hpp"
@@ -38,11 +38,13 @@ void write(std::string_view text) {
 }
 
 // The line of a file: CRC SIZE PATH.
-Result<void> sum(app::FileStream& stream, const fat::Entry& entry, std::string_view path) {
-  TRY(stream.open(entry));
+Result<void> sum(fat::Volume& volume, fat::Readahead& ahead, const fat::Entry& entry,
+                 std::string_view path) {
+  fat::File file = TRY(volume.open(entry));
+  ahead.begin(0);
   app::PosixCrc crc;
   while (true) {
-    const std::span<const std::byte> piece = TRY(stream.next());
+    const std::span<const std::byte> piece = TRY(ahead.next(file));
     if (piece.empty()) {
       break;
     }
@@ -56,9 +58,9 @@ Result<void> sum(app::FileStream& stream, const fat::Entry& entry, std::string_v
 // Every file's line, and every directory's: its path with a slash behind it.
 int run_tree(fat::Volume& volume, Operands) {
   constexpr usize kBufferBytes = 128 * 1024;
-  const auto stream = app::FileStream::create(volume, kBufferBytes);
+  const auto ahead = volume.make_readahead(kBufferBytes);
   app::TreeWalk walk(volume);
-  if (!stream || !walk.begin(volume.root())) {
+  if (!ahead || !walk.begin(volume.root())) {
     return failure("/", "the root directory cannot be read");
   }
   int status = 0;
@@ -72,7 +74,8 @@ int run_tree(fat::Volume& volume, Operands) {
       case app::TreeWalk::Step::Found:
         if (walk.entry().is_directory()) {
           write(std::string(walk.path()) + "/\n");
-        } else if (const Result<void> done = sum(**stream, walk.entry(), walk.path()); !done) {
+        } else if (const Result<void> done = sum(volume, **ahead, walk.entry(), walk.path());
+                   !done) {
           status = failure(walk.path(), to_string(done.error()));
         }
         break;
@@ -103,15 +106,30 @@ int run_cat(fat::Volume& volume, Operands operands) {
   return 0;
 }
 
+int run_check(fat::Volume& volume, Operands) {
+  class Printer final : public fat::CheckReport {
+   public:
+    void problem(std::string_view path, std::string_view what) override {
+      write(std::string(path) + (path.empty() ? "" : ": ") + std::string(what) + "\n");
+    }
+  } printer;
+  const Result<u32> problems = volume.check(printer);
+  if (!problems) {
+    return failure("check", to_string(problems.error()));
+  }
+  return *problems == 0 ? 0 : kFailed;
+}
+
 struct Command {
   std::string_view name;
   usize operands;
   int (*run)(fat::Volume&, Operands);
 };
-constexpr Command kCommands[] = {{"tree", 0, run_tree}, {"cat", 1, run_cat}};
+constexpr Command kCommands[] = {
+    {"tree", 0, run_tree}, {"cat", 1, run_cat}, {"check", 0, run_check}};
 
 int usage() {
-  std::fputs("usage: fat_host IMAGE [--block-bytes N] tree | cat PATH\n", stderr);
+  std::fputs("usage: fat_host IMAGE [--block-bytes N] tree | cat PATH | check\n", stderr);
   return kUsage;
 }
 
