@@ -55,13 +55,14 @@ Result<Directory> Directory::open(BlockReader& reader, Table& table, const Entry
 
 Result<const RawEntry*> Directory::next_named() {
   slots_.clear();
-  while (const RawEntry* const raw = TRY(raw_.next())) {
-    switch (raw->kind()) {
+  while (TRY(raw_.more())) {
+    const RawEntry& raw = raw_.take();
+    switch (raw.kind()) {
       case RawEntry::Kind::LongName:
-        slots_.add(std::bit_cast<LongNameSlot>(*raw));
+        slots_.add(std::bit_cast<LongNameSlot>(raw));
         break;
       case RawEntry::Kind::Named:
-        return raw;
+        return &raw;
       default:
         slots_.clear();
     }
@@ -106,10 +107,11 @@ Result<bool> Directory::find(std::string_view name, Entry& entry) {
 }
 
 Result<std::optional<Label>> Directory::find_label() {
-  while (const RawEntry* const raw = TRY(raw_.next())) {
-    if (raw->kind() == RawEntry::Kind::VolumeLabel &&
-        (raw->attributes & Attributes::kDirectory) == 0) {
-      return decode_label(raw->name, code_page_);
+  while (TRY(raw_.more())) {
+    const RawEntry& raw = raw_.take();
+    if (raw.kind() == RawEntry::Kind::VolumeLabel &&
+        (raw.attributes & Attributes::kDirectory) == 0) {
+      return decode_label(raw.name, code_page_);
     }
   }
   return std::nullopt;

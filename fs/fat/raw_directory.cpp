@@ -11,7 +11,6 @@ namespace sluice::fat {
 
 namespace {
 
-constexpr u8 kDeleted = 0xe5;
 constexpr RawShortName kDot{'.', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 constexpr RawShortName kDotDot{'.', '.', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
 
@@ -22,20 +21,8 @@ std::array<char, 5> Attributes::text() const {
           has(kDirectory) ? 'd' : '-', has(kArchive) ? 'a' : '-'};
 }
 
-RawEntry::Kind RawEntry::kind() const {
-  if (name[0] == kDeleted) {
-    return Kind::Deleted;
-  }
-  if ((attributes & Attributes::kLongNameMask) == Attributes::kLongName) {
-    return Kind::LongName;
-  }
-  if ((attributes & Attributes::kVolumeId) != 0) {
-    return Kind::VolumeLabel;
-  }
-  if (name[0] == '.') [[unlikely]] {
-    return name == kDot ? Kind::Dot : name == kDotDot ? Kind::DotDot : Kind::Named;
-  }
-  return Kind::Named;
+RawEntry::Kind RawEntry::kind_of_dots() const {
+  return name == kDot ? Kind::Dot : name == kDotDot ? Kind::DotDot : Kind::Named;
 }
 
 u32 RawEntry::first_cluster(Type type) const {
@@ -125,10 +112,10 @@ Result<bool> RawDirectory::fill() {
   return true;
 }
 
-const RawEntry* RawDirectory::end() {
+bool RawDirectory::end() {
   at_ = end_;
   left_ = 0;
-  return nullptr;
+  return false;
 }
 
 }  // namespace sluice::fat

@@ -46,13 +46,28 @@ struct alignas(8) RawEntry {
 
   // What its first byte and its attributes say that it is.
   enum class Kind : u8 { Deleted, LongName, VolumeLabel, Dot, DotDot, Named };
-  Kind kind() const;
+  Kind kind() const {
+    if (name[0] == kDeleted) {
+      return Kind::Deleted;
+    }
+    if ((attributes & Attributes::kLongNameMask) == Attributes::kLongName) {
+      return Kind::LongName;
+    }
+    if ((attributes & Attributes::kVolumeId) != 0) {
+      return Kind::VolumeLabel;
+    }
+    return name[0] != '.' ? Kind::Named : kind_of_dots();
+  }
   // Of a volume of this type. DIR_FstClusHI is something else on FAT12 and FAT16.
   u32 first_cluster(Type type) const;
+
+  static constexpr u8 kDeleted = 0xe5;  // in name[0]
+  Kind kind_of_dots() const;
 };
 static_assert(sizeof(RawEntry) == 32);
 
-// Movable; the reader and the table outlive it. Order of calls: next() until null or an error.
+// Movable; the reader and the table outlive it. Order of calls: more(), and where
+// that is true take().
 class RawDirectory {
  public:
   static constexpr u32 kMaxEntries = 65536;  // 2 MiB, as the specification limits it
@@ -63,20 +78,16 @@ class RawDirectory {
   static Result<RawDirectory> open(BlockReader& reader, Table& table, u32 first_cluster,
                                    std::string_view name);
 
-  // The next entry, valid until the next call; null at the end. Malformed where the chain breaks
-  // off, Io, Removed; after an error there is no next one. Task.
-  Result<const RawEntry*> next() {
-    if (at_ == end_) [[unlikely]] {
-      if (!TRY(fill())) {
-        return nullptr;
-      }
+  // Is there another entry? Malformed where the chain breaks off, Io, Removed; after an error there
+  // is none. Task.
+  Result<bool> more() {
+    if (at_ == end_ && !TRY(fill())) [[unlikely]] {
+      return false;
     }
-    const RawEntry* const entry = at_++;
-    if (entry->name[0] == kEndOfDirectory) [[unlikely]] {
-      return end();
-    }
-    return entry;
+    return at_->name[0] != kEndOfDirectory || end();
   }
+  // That one, valid until the next call of more().
+  const RawEntry& take() { return *at_++; }
 
   std::string_view name() const { return name_; }
   // Entries that it has room for.
@@ -93,7 +104,7 @@ class RawDirectory {
   // Reads on: false at the end.
   Result<bool> fill();
   Result<bool> next_region();
-  const RawEntry* end();
+  bool end();
 
   BlockReader* reader_;
   Table* table_;

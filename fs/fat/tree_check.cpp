@@ -81,13 +81,13 @@ void TreeCheck::run() {
   }
   enter(geometry.root_cluster, root, "");
   while (level_ != nullptr) {
-    const Result<const RawEntry*> raw = level_->directory.next();
-    if (raw && *raw != nullptr) {
-      check(**raw);
+    const Result<bool> more = level_->directory.more();
+    if (more && *more) {
+      check(level_->directory.take());
       continue;
     }
-    if (!raw && (level_->whole || raw.error() != Errc::Malformed)) {  // else it was told
-      complain("", "cannot be read to its end: {}", to_string(raw.error()));
+    if (!more && (level_->whole || more.error() != Errc::Malformed)) {  // else it was told
+      complain("", "cannot be read to its end: {}", to_string(more.error()));
     }
     leave();
   }
