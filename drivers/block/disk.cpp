@@ -2,86 +2,8 @@
 #include <sluice/drivers/block/disk.hpp>
 
 #include <algorithm>
-#include <bit>
-#include <new>
 
 namespace sluice::blk {
-namespace {
-
-// The bytes of a disk are counted in 63 bits, whatever its device says.
-constexpr u64 kMostSectors = u64{1} << (63 - kSectorShift);
-
-// Counted in 16 bits in each request.
-constexpr u32 kMostSegments = 65535;
-
-bool is_power_of_two_between(u32 value, u32 minimum, u32 maximum) {
-  return std::has_single_bit(value) && value >= minimum && value <= maximum;
-}
-
-}  // namespace
-
-Disk::Disk(TagSet& tag_set, std::string_view name, const Options& options)
-    : tag_set_(tag_set),
-      options_(options),
-      write_cache_(options.write_cache ? 1 : 0),
-      timeouts_(*this, options.timeout_ns),
-      flushes_(*this),
-      statistics_(new(std::nothrow) Statistics[tag_set.hw_queues().size()]) {
-  name.copy(name_.data(), name_.size() - 1);
-  if (limits_make_sense()) {
-    round_to_blocks();
-    sectors_.store(whole_blocks(options_.sectors), std::memory_order_relaxed);
-  }
-  if (statistics_ == nullptr) {
-    gate_.store(kRemoved, std::memory_order_relaxed);  // add() says so
-  }
-  const Limits& limits = options_.limits;
-  const Status write = options_.read_only ? Status::ReadOnly : Status::Ok;
-  const auto range = [write](u64 max_bytes) {
-    return max_bytes == 0 ? Status::Unsupported : write;
-  };
-  refusals_ = {Status::Ok,
-               write,
-               Status::Ok,
-               range(limits.max_discard_bytes),
-               range(limits.max_write_zeroes_bytes),
-               range(limits.max_secure_erase_bytes)};
-  block_mask_ = limits.logical_block_bytes - 1;
-  last_plain_op_ = static_cast<u32>(options_.read_only ? Op::Read : Op::Write);
-  max_bytes_in_one_piece_ =
-      limits.boundary_bytes != 0 ? 0 : std::min(limits.max_bytes, limits.max_segment_bytes);
-  max_bytes_ = {limits.max_bytes,
-                limits.max_bytes,
-                0,
-                limits.max_discard_bytes,
-                limits.max_write_zeroes_bytes,
-                limits.max_secure_erase_bytes};
-}
-
-bool Disk::limits_make_sense() const {
-  const Limits& limits = options_.limits;
-  const u64 most_in_segments = u64{limits.max_segments} * limits.max_segment_bytes;
-  return is_power_of_two_between(limits.logical_block_bytes, kSectorBytes, 65536) &&
-         limits.max_bytes >= limits.logical_block_bytes &&
-         most_in_segments >= limits.logical_block_bytes &&
-         (limits.boundary_bytes == 0 ||
-          is_power_of_two_between(limits.boundary_bytes, limits.logical_block_bytes, u32{1} << 31));
-}
-
-void Disk::round_to_blocks() {
-  Limits& limits = options_.limits;
-  const u64 block = limits.logical_block_bytes;
-  limits.max_segments = std::min(limits.max_segments, kMostSegments);
-  limits.max_bytes = static_cast<u32>(align_down(limits.max_bytes, block));
-  limits.max_discard_bytes = align_down(limits.max_discard_bytes, block);
-  limits.max_write_zeroes_bytes = align_down(limits.max_write_zeroes_bytes, block);
-  limits.max_secure_erase_bytes = align_down(limits.max_secure_erase_bytes, block);
-}
-
-u64 Disk::whole_blocks(u64 sectors) const {
-  const u64 block_sectors = options_.limits.logical_block_bytes >> kSectorShift;
-  return align_down(std::min(sectors, kMostSectors), block_sectors);
-}
 
 u64 Disk::room_at(u64 sector) const {
   const u64 boundary = options_.limits.boundary_bytes;

@@ -43,9 +43,15 @@ class Text {
   // A text made as log lines are (kernel/format.hpp).
   template <class... Args>
   static Text formatted(FormatString<Args...> format, const Args&... args) {
+    const FormatArg erased[] = {FormatArg(args)..., FormatArg(0u)};
+    return vformatted(format.text(), std::span(erased, sizeof...(Args)));
+  }
+  // The same once for all kinds of arguments.
+  [[gnu::noinline]] static Text vformatted(std::string_view format,
+                                           std::span<const FormatArg> args) {
     Text text;
     BufferSink sink(text.bytes_);
-    format_to<Args...>(sink, format, args...);
+    vformat(sink, format, args);
     text.used_ = static_cast<u16>(sink.text().size());
     return text;
   }

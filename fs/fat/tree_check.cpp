@@ -64,9 +64,13 @@ TreeCheck::~TreeCheck() {
 
 template <class... Args>
 void TreeCheck::complain(std::string_view name, FormatString<Args...> format, const Args&... args) {
+  say(name, Line::formatted<Args...>(format, args...));
+}
+
+void TreeCheck::say(std::string_view name, const Line& what) {
   Text<1000> path = path_;
   path.append(name);
-  report_->problem(path, Line::formatted<Args...>(format, args...));
+  report_->problem(path, what);
 }
 
 void TreeCheck::run() {

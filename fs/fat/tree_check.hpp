@@ -36,6 +36,7 @@ class TreeCheck {
   void check_file(const RawEntry& raw, std::string_view name);
   void check_directory(const RawEntry& raw, std::string_view name);
   void check_duplicates();
+  void say(std::string_view name, const Line& what);
   template <class... Args>
   void complain(std::string_view name, FormatString<Args...> format, const Args&... args);
 
