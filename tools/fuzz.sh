@@ -10,6 +10,11 @@ target=$1
 seconds=$2
 kept=$root/tests/fuzz/corpus/$target
 failed=$root/build/fuzz/failed-$target-
+# Longer inputs cost time, and say no more.
+case $target in
+  fat_*) max_len=1024 ;;
+  *) max_len=2048 ;;
+esac
 
 "$root/tools/packages.sh" ensure fuzz
 "$root/tools/build.sh" fuzz
@@ -18,7 +23,7 @@ rm -f "$failed"*
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/new"
-if ! "$root/build/fuzz/tests/fuzz/fuzz_$target" -seed="${SLUICE_FUZZ_SEED-991}" -max_total_time="$seconds" -timeout=10 -max_len=2048 -print_final_stats=1 \
+if ! "$root/build/fuzz/tests/fuzz/fuzz_$target" -seed="${SLUICE_FUZZ_SEED-991}" -max_total_time="$seconds" -timeout=10 -max_len="$max_len" -print_final_stats=1 \
   -artifact_prefix="$failed" -reload=0 "${3-$scratch/new}" "$kept" >"$scratch/log" 2>&1; then
   tail -n 60 "$scratch/log" >&2
   for input in "$failed"*; do

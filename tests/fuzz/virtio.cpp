@@ -13,6 +13,7 @@
 #include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/work.hpp>
 
+#include "require.hpp"
 #include "tests/unit/virtio/driver_stack.hpp"
 #include "tests/unit/virtio/ios.hpp"
 #include "virtio_device.hpp"
@@ -25,14 +26,6 @@ using test::Ios;
 
 constexpr u32 kMostDeeds = 48;
 constexpr PhysAddr kBase{0x1000'1000};
-
-// Stops the fuzzer, in a way that it takes for a crash.
-void require(bool holds, const char* what) {
-  if (!holds) {
-    std::fprintf(stderr, "%s\n", what);
-    std::abort();
-  }
-}
 
 // The log tells of a device that did not reset, and may keep what it was lent, for ever: the bios
 // ended meanwhile, so that nobody takes it back after a later reset.

@@ -1,6 +1,7 @@
 // Disks over bytes in memory; see byte_device.hpp.
 #include "tests/unit/fat/byte_device.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sluice::test {
@@ -64,7 +65,11 @@ blk::Status JudgingDisk::transfer(const blk::Bio& bio) {
 }
 
 void ByteDevice::copy(u64 at, std::span<std::byte> to) const {
-  std::memcpy(to.data(), bytes.data() + at, to.size());
+  const usize held = at < bytes.size() ? std::min<usize>(to.size(), bytes.size() - at) : 0;
+  if (held > 0) {
+    std::memcpy(to.data(), bytes.data() + at, held);
+  }
+  std::ranges::fill(to.subspan(held), std::byte{0});
 }
 
 }  // namespace sluice::test

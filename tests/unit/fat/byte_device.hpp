@@ -59,10 +59,14 @@ class ByteDevice final : public JudgingDisk {
       : JudgingDisk(logical_block_bytes), bytes(std::move(contents)) {}
 
   std::vector<std::byte> bytes;
+  u64 zero_bytes = 0;  // behind those: a large disk in little memory
+
+  u64 disk_bytes() const { return bytes.size() + zero_bytes; }
+  // What stands on the disk from this byte on, whatever its sectors are like.
+  void copy(u64 at, std::span<std::byte> to) const override;
 
  private:
-  u64 size_bytes() const override { return bytes.size(); }
-  void copy(u64 at, std::span<std::byte> to) const override;
+  u64 size_bytes() const override { return disk_bytes(); }
 };
 
 }  // namespace sluice::test
