@@ -110,7 +110,7 @@ Result<void> BlockReader::read(u64 disk_byte, std::span<std::byte> out) {
                 nullptr, nullptr);
   const blk::Status status = blk::submit_and_wait(*device_, range.bio());
   if (status != blk::Status::Ok) {
-    return fail(device_->sectors() == 0 ? Errc::Removed : blk::to_errc(status));
+    return fail(error_of(status));
   }
   range.finish();
   return {};
@@ -141,7 +141,7 @@ Result<u32> BlockReader::find(u64 disk_byte) {
     return fail(beyond_end());
   }
   Result<void> filled = fill(oldest, disk_byte, window_bytes_);
-  if (!filled && filled.error() == Errc::Io) {
+  if (!filled && filled.error() != Errc::Removed) {
     filled = fill(oldest, disk_byte, block_bytes_);  // its neighbours may be what cannot be read
   }
   TRY(filled);

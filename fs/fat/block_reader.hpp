@@ -64,9 +64,12 @@ class BlockReader {
   bool holds(u64 disk_byte, u64 bytes) const {
     return disk_byte <= disk_bytes_ && bytes <= disk_bytes_ - disk_byte;
   }
-  // What is to be said of a range that it does not hold: Malformed, or Removed where the disk is
-  // gone. Any context.
+  // What is to be said of a range that it does not hold, and of a read that ended so: Malformed, or
+  // Io; Removed where the disk is gone. Any context.
   Errc beyond_end() const { return device_->sectors() == 0 ? Errc::Removed : Errc::Malformed; }
+  Errc error_of(blk::Status status) const {
+    return status == blk::Status::OutOfRange ? beyond_end() : blk::to_errc(status);
+  }
 
  private:
   static constexpr u32 kWindows = 4;

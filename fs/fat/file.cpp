@@ -19,26 +19,49 @@ u32 File::clusters_needed() const {
   return size_bytes_ / cluster_bytes + (size_bytes_ % cluster_bytes != 0 ? 1 : 0);
 }
 
-// Walks on until the map holds the first `clusters` (of those needed). Malformed where the chain
-// stops before, or turned out to be a cycle: nobody knows where that was entered wrongly.
-Result<void> File::walk_to(u32 clusters) {
-  while (walk_.clusters() < clusters && stopped_ == ChainWalk::Step::Run) {
+// Walks on until the first `most` clusters (of those needed) are proven: no two of them are the
+// same. As long as a chain only goes up it cannot come back to itself; from where it goes down on,
+// it is walked to its end first, else the same bytes might be given twice. That waits for as long
+// as the first `least` are. Malformed where there are not so many, or it turned out to be a cycle:
+// nobody knows where that was entered wrongly.
+Result<void> File::walk_to(u32 least, u32 most) {
+  const u32 needed = clusters_needed();
+  while (stopped_ == ChainWalk::Step::Run && proven_ < (goes_up_ ? most : least)) {
     const u32 walked = walk_.clusters();
-    const u32 limit = std::min(std::max(clusters - walked, kWalkAhead), clusters_needed() - walked);
-    const ChainWalk::Step step = TRY(walk_.advance(limit));
-    if (step == ChainWalk::Step::Run) {
-      map_.append({.file_cluster = walk_.index(),
-                   .cluster = walk_.run().cluster,
-                   .count = walk_.run().count});
-    } else {
-      stopped_ = step;
-      log_broken_chain(*table_, name_, walk_, step);
+    const u32 limit =
+        walked < needed ? std::min(std::max(most - proven_, kWalkAhead), needed - walked) : ~0u;
+    stopped_ = TRY(walk_.advance(limit));
+    if (stopped_ == ChainWalk::Step::Run) {
+      take_run(walked < needed);
+    }
+    if (stopped_ != ChainWalk::Step::Run) {
+      proven_ = stopped_ == ChainWalk::Step::Cycle ? 0 : walk_.clusters();
+      if (stopped_ != ChainWalk::Step::End || proven_ < needed) {
+        log_broken_chain(*table_, name_, walk_, stopped_);
+      }
     }
   }
-  if (stopped_ == ChainWalk::Step::Cycle || walk_.clusters() < clusters) {
-    return fail(Errc::Malformed);
+  return proven_ >= least ? Result<void>{} : fail(Errc::Malformed);
+}
+
+bool File::knows(u64 offset) {
+  const u32 clusters = static_cast<u32>(offset / table_->geometry().cluster_bytes) + 1;
+  return (clusters <= proven_ || walk_to(0, clusters)) && clusters <= proven_;
+}
+
+void File::take_run(bool is_needed) {
+  const Run& run = walk_.run();
+  if (is_needed) {
+    map_.append({.file_cluster = walk_.index(), .cluster = run.cluster, .count = run.count});
   }
-  return {};
+  if (walk_.clusters() > table_->geometry().clusters) {
+    stopped_ = ChainWalk::Step::Cycle;  // there are not so many
+  }
+  goes_up_ = goes_up_ && run.cluster > highest_;
+  highest_ = run.cluster + run.count - 1;
+  if (goes_up_) {
+    proven_ = walk_.clusters();
+  }
 }
 
 // The run that contains a cluster of the file that was walked to already. The map kept only some of
@@ -60,11 +83,12 @@ Result<void> File::read_async(ReadJob& job, u64 offset, std::span<std::byte> out
                               Completion& done) {
   const Geometry& geometry = table_->geometry();
   job.begin();
-  const u64 wanted = offset < size_bytes_ ? std::min<u64>(out.size(), size_bytes_ - offset) : 0;
+  u64 wanted = offset < size_bytes_ ? std::min<u64>(out.size(), size_bytes_ - offset) : 0;
   if (wanted != 0) {
     const u32 clusters = static_cast<u32>((offset + wanted - 1) / geometry.cluster_bytes) + 1;
-    if (walk_.clusters() < clusters || stopped_ != ChainWalk::Step::Run) [[unlikely]] {
-      TRY(walk_to(clusters));
+    if (clusters > proven_) [[unlikely]] {
+      TRY(walk_to(static_cast<u32>(offset / geometry.cluster_bytes) + 1, clusters));
+      wanted = std::min(wanted, u64{proven_} * geometry.cluster_bytes - offset);
     }
   }
   while (job.bytes_ < wanted) {
@@ -142,7 +166,7 @@ usize File::read_ahead(u64 offset, std::span<std::byte> out) {
 }
 
 Result<u32> File::count_extents() {
-  TRY(walk_to(clusters_needed()));
+  TRY(walk_to(clusters_needed(), clusters_needed()));
   return map_.runs();
 }
 

@@ -31,10 +31,15 @@ class File {
   Result<usize> read(u64 offset, std::span<std::byte> out);
 
   // Starts a read and completes `done` when all of it has ended; then job.result(). It may be
-  // shorter than asked: as far as the job has room for runs; 0 at the end of the file. On an error
+  // shorter than asked: as far as the job has room for runs and the chain is known; 0 at the end of
+  // the file. On an error
   // nothing was started. Waits only for sectors of the table that are not at hand. `out`, `job` and
   // `done` stay until then. Malformed, Io, Removed. Task.
   Result<void> read_async(ReadJob& job, u64 offset, std::span<std::byte> out, Completion& done);
+
+  // Is the place one that can be read, as far as is known without walking all of the chain? For
+  // Readahead: what nobody has asked for does not bring a cycle to light. Task.
+  bool knows(u64 offset);
 
   // Contiguous runs of clusters that hold the file. Walks the whole chain. Malformed where it is
   // shorter than the file, broken or cyclic; Io, Removed. Task.
@@ -50,7 +55,8 @@ class File {
 
   usize read_ahead(u64 offset, std::span<std::byte> out);
   u32 clusters_needed() const;
-  Result<void> walk_to(u32 clusters);
+  Result<void> walk_to(u32 least, u32 most);
+  void take_run(bool is_needed);
   Result<Extent> walk_on(const Extent* kept, u32 file_cluster);
 
   BlockReader* reader_;
@@ -60,9 +66,12 @@ class File {
   Text<80> name_;  // for messages
   ChainWalk walk_;
   ChainWalk::Step stopped_ = ChainWalk::Step::Run;  // otherwise: why the walk goes no further
-  ExtentMap map_;                                   // of what was walked
-  std::unique_ptr<ReadJob> job_;                    // read()'s, made at its first call
-  u64 read_end_ = 0;                                // where read() ended last
+  u32 proven_ = 0;                // clusters that can be read: no two are the same
+  bool goes_up_ = true;           // the chain, so far,
+  u32 highest_ = 0;               // and to there
+  ExtentMap map_;                 // of what was walked
+  std::unique_ptr<ReadJob> job_;  // read()'s, made at its first call
+  u64 read_end_ = 0;              // where read() ended last
   u32 reads_in_order_ = 0;
   std::unique_ptr<Readahead> ahead_;
   std::span<const std::byte> piece_;  // of it: what lies before its offset()

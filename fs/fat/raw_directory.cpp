@@ -31,18 +31,21 @@ u32 RawEntry::first_cluster(Type type) const {
 }
 
 Result<RawDirectory> RawDirectory::open(BlockReader& reader, Table& table, u32 first_cluster,
-                                        std::string_view name) {
+                                        std::string_view name, u32 most_clusters) {
   const Geometry& geometry = table.geometry();
   RawDirectory directory(reader, table, name);
-  u64 bytes = 0;
   if (first_cluster == 0 && geometry.type != Type::Fat32) {
+    directory.capacity_ = geometry.root_entries;
     directory.region_byte_ = geometry.root_byte();
-    directory.region_left_ = bytes = u64{geometry.root_entries} * sizeof(RawEntry);
+    directory.region_left_ = u64{geometry.root_entries} * sizeof(RawEntry);
   } else {
-    bytes = TRY(directory.check_chain(first_cluster));
+    const u32 clusters = TRY(directory.check_chain(first_cluster, most_clusters));
+    directory.capacity_ = clusters * (geometry.cluster_bytes / u32{sizeof(RawEntry)});
     directory.walk_.emplace(table, first_cluster);
+    if (clusters == most_clusters) {
+      directory.left_ = directory.capacity_;
+    }
   }
-  directory.capacity_ = static_cast<u32>(bytes / sizeof(RawEntry));
   directory.window_entries_ = std::min(directory.capacity_, kMaxWindowEntries);
   directory.window_.reset(new (std::nothrow) RawEntry[directory.window_entries_]);
   if (!directory.window_) {
@@ -51,26 +54,29 @@ Result<RawDirectory> RawDirectory::open(BlockReader& reader, Table& table, u32 f
   return directory;
 }
 
-Result<u64> RawDirectory::check_chain(u32 first_cluster) const {
+Result<u32> RawDirectory::check_chain(u32 first_cluster, u32 most_clusters) const {
   const u32 cluster_bytes = table_->geometry().cluster_bytes;
   constexpr u64 kMaxBytes = u64{kMaxEntries} * sizeof(RawEntry);
   const u32 most = static_cast<u32>(std::max<u64>(kMaxBytes / cluster_bytes, 1));
   ChainWalk walk(*table_, first_cluster);
   ChainWalk::Step step = ChainWalk::Step::Run;
   while (step == ChainWalk::Step::Run) {
+    if (walk.clusters() == most_clusters) {
+      return most_clusters;
+    }
     if (walk.clusters() > most) {
       log::error("{}: {}: its chain of clusters is longer than a directory can be ({} bytes)",
                  table_->device_name(), name_.view(), kMaxBytes);
       return fail(Errc::Malformed);
     }
-    step = TRY(walk.advance(most + 1));
+    step = TRY(walk.advance(std::min(most + 1, most_clusters - walk.clusters())));
   }
   // Where it breaks off later, what stands before that can be read.
   if (step == ChainWalk::Step::Cycle || walk.clusters() == 0) {
     log_broken_chain(*table_, name_, walk, step);
     return fail(Errc::Malformed);
   }
-  return u64{walk.clusters()} * cluster_bytes;
+  return walk.clusters();
 }
 
 // Goes to the next run of clusters: false where there is none.

@@ -74,9 +74,11 @@ class RawDirectory {
 
   // Opens the fixed root (`first_cluster` 0 on FAT12 and FAT16), or the directory that starts at a
   // cluster, and walks its chain once: Malformed, where it is cyclic, too long, or starts nowhere.
-  // `name` is for messages. NoMemory, Io, Removed. Task.
+  // `name` is for messages. It is taken to end with `most_clusters`, where its chain is longer.
+  // NoMemory, Io, Removed. Task.
+  static constexpr u32 kWhole = ~u32{0};
   static Result<RawDirectory> open(BlockReader& reader, Table& table, u32 first_cluster,
-                                   std::string_view name);
+                                   std::string_view name, u32 most_clusters = kWhole);
 
   // Is there another entry? Malformed where the chain breaks off, Io, Removed; after an error there
   // is none. Task.
@@ -99,8 +101,8 @@ class RawDirectory {
 
   RawDirectory(BlockReader& reader, Table& table, std::string_view name)
       : reader_(&reader), table_(&table), name_(name) {}
-  // How many bytes the chain holds, as far as it is whole.
-  Result<u64> check_chain(u32 first_cluster) const;
+  // How many clusters the chain has, as far as it is whole.
+  Result<u32> check_chain(u32 first_cluster, u32 most_clusters) const;
   // Reads on: false at the end.
   Result<bool> fill();
   Result<bool> next_region();

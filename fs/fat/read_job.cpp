@@ -10,7 +10,7 @@ Result<std::unique_ptr<ReadJob>> ReadJob::create(const BlockReader& reader,
                                                  const Geometry& geometry) {
   constexpr u32 kMostBounceBytes = 64 * 1024;
   const u32 block_bytes = reader.block_bytes();
-  std::unique_ptr<ReadJob> job(new (std::nothrow) ReadJob);
+  std::unique_ptr<ReadJob> job(new (std::nothrow) ReadJob(reader));
   if (!job) {
     return fail(Errc::NoMemory);
   }
@@ -33,7 +33,7 @@ ReadJob::~ReadJob() {
 Result<usize> ReadJob::result() const {
   const auto status = static_cast<blk::Status>(failure_.load(std::memory_order_acquire));
   if (status != blk::Status::Ok) {
-    return fail(blk::to_errc(status));
+    return fail(reader_->error_of(status));
   }
   return bytes_;
 }

@@ -29,18 +29,19 @@ class ReadJob {
   ~ReadJob();  // not while it is in flight: a checked crash
 
   // How it ended, after the completion: bytes read, or the error of the first part that failed: Io,
-  // Removed. Any context.
+  // Removed, Malformed where the disk has become smaller. Any context.
   Result<usize> result() const;
 
  private:
   friend class File;
-  ReadJob() = default;
+  explicit ReadJob(const BlockReader& reader) : reader_(&reader) {}
   void begin();
   // Adds a run to the batch; false where there is no room for it.
   bool add(u64 disk_byte, std::span<std::byte> target, u32 block_bytes);
   void submit(blk::BlockDevice& device, Completion& done);
   static void end_io(blk::Bio& bio);
 
+  const BlockReader* reader_;
   u32 run_count_ = 0;
   std::unique_ptr<std::byte[]> bounce_;
   u32 bounce_blocks_ = 0;       // how many there are

@@ -88,7 +88,7 @@ Result<std::span<const std::byte>> Readahead::next(File& file) {
     TRY(start(slot, file, offset_));
   }
   const u64 behind = offset_ + slot.asked_bytes;
-  if (!ahead.active && behind < file.size_bytes()) {
+  if (!ahead.active && behind < file.size_bytes() && file.knows(behind)) {
     // Where this fails, the piece is asked for again in its turn, and fails then.
     static_cast<void>(start(ahead, file, behind).has_value());
   }

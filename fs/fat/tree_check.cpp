@@ -102,7 +102,10 @@ void TreeCheck::enter(u32 first_cluster, const CheckedChain& chain, std::string_
     complain(name, "is nested too deeply to be looked into");
     return;
   }
-  Result<RawDirectory> opened = RawDirectory::open(*reader_, *table_, first_cluster, name);
+  // Of a chain that runs into another one, only its own clusters: no cluster is read twice.
+  const u32 most =
+      chain.fault == CheckedChain::Fault::Shared ? chain.clusters : RawDirectory::kWhole;
+  Result<RawDirectory> opened = RawDirectory::open(*reader_, *table_, first_cluster, name, most);
   std::unique_ptr<Level> level;
   if (opened) {
     level.reset(new (std::nothrow) Level(std::move(*opened)));

@@ -1,36 +1,27 @@
-// An image file as a read-only disk. Used by fat_host. Reference: blk::BlockDevice.
+// An image file as a read-only disk. Used by fat_host.
 #pragma once
 
 #include <string>
 
-#include <sluice/drivers/block/block_device.hpp>
+#include "tests/unit/fat/byte_device.hpp"
 
 namespace sluice::test {
 
-class FileDevice final : public blk::BlockDevice {
+class FileDevice final : public JudgingDisk {
  public:
   // Opens the image; what lies behind the last whole block of `logical_block_bytes` is no part of
-  // the disk. Throws std::runtime_error where it cannot be opened.
+  // the disk. Throws std::runtime_error where it cannot be opened, or read.
   FileDevice(const std::string& path, u32 logical_block_bytes);
   ~FileDevice();
   FileDevice(const FileDevice&) = delete;
   FileDevice& operator=(const FileDevice&) = delete;
 
-  std::string_view name() const override { return "image"; }
-  u64 sectors() const override { return disk_bytes_ / blk::kSectorBytes; }
-  const blk::Limits& limits() const override { return limits_; }
-  bool read_only() const override { return true; }
-  bool has_write_cache() const override { return false; }
-  using BlockDevice::submit;
-  void submit(List<blk::Bio>& bios) override;
-  unsigned poll() override { return 0; }
-
  private:
-  blk::Status transfer(const blk::Bio& bio) const;
+  u64 size_bytes() const override { return disk_bytes_; }
+  void copy(u64 at, std::span<std::byte> to) const override;
 
   int file_;
   u64 disk_bytes_ = 0;
-  blk::Limits limits_;
 };
 
 }  // namespace sluice::test
