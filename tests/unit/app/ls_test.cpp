@@ -165,3 +165,29 @@ TEST_CASE("a directory that breaks off in the middle is named after what it has"
   CHECK(machine.out.ends_with("N\n"));
   CHECK(machine.error == "ls: vda:/dir: I/O error\n");
 }
+
+TEST_CASE("ls -R of 10 000 files reads each cluster of their directory once") {
+  constexpr u32 kFiles = 10'000;
+  Layout layout = fat16();
+  layout.sectors_per_cluster = 8;
+  ImageBuilder image(layout);
+  std::vector<u32> clusters;
+  for (u32 i = 0; i < kFiles / 128 + 1; ++i) {
+    clusters.push_back(100 + 3 * i);  // each alone, so that it takes a request of its own
+  }
+  Dir dir = image.add_dir(image.root, "DIR        ", clusters);
+  for (u32 i = 0; i < kFiles; ++i) {
+    std::string name = "F0000000   ";
+    name.replace(1, 5, std::to_string(10'000 + i));
+    image.add_short(dir, name, 0x20, 0, 0);
+  }
+  Machine machine;
+  const MemoryDisk& disk = machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("ls -R vda:/") == 0);
+  CHECK(std::ranges::count(machine.out, '\n') == kFiles + 1);
+  for (const u32 cluster : clusters) {
+    if (std::ranges::count(disk.sectors, image.cluster_at(cluster) / 512) != 1) {
+      FAIL_CHECK("cluster " << cluster << " is read more often, or never");
+    }
+  }
+}

@@ -22,11 +22,6 @@ BlockReader reader_of(ByteDevice& device) {
   return std::move(*reader);
 }
 
-Bytes slice(const Bytes& bytes, u64 from, u64 count) {
-  return {bytes.begin() + static_cast<std::ptrdiff_t>(from),
-          bytes.begin() + static_cast<std::ptrdiff_t>(from + count)};
-}
-
 }  // namespace
 
 TEST_CASE("only ragged edges need a bounce block") {
@@ -70,7 +65,7 @@ TEST_CASE("any range is read right on disks of any block size") {
       const u64 most = std::min<u64>(contents.size() - from, i % 2 == 0 ? 700 : 20000);
       Bytes out(random() % most + 1);
       REQUIRE(reader.read(from, out).has_value());
-      REQUIRE((out == slice(contents, from, out.size())));
+      REQUIRE((out == test::slice(contents, from, out.size())));
     }
     CHECK(device.senseless == 0);
   }
@@ -147,4 +142,16 @@ TEST_CASE("a block that cannot be read takes no other of its window with it") {
   CHECK(reader.window(3 * 512).error() == Errc::Io);
   device.bad_sectors.clear();
   CHECK((*reader.window(3 * 512))[0] == contents[3 * 512]);
+}
+
+TEST_CASE("of a disk that became smaller, what is left can be read, and the rest is malformed") {
+  const test::World world;
+  ByteDevice device(Bytes(64 * 1024));
+  BlockReader reader = reader_of(device);
+  device.bytes.resize(40 * 1024);
+  Bytes out(512);
+  CHECK(reader.read(39 * 1024, out).has_value());
+  CHECK(reader.window(39 * 1024).has_value());
+  CHECK(reader.read(41 * 1024, out).error() == Errc::Malformed);
+  CHECK(reader.window(41 * 1024).error() == Errc::Malformed);
 }

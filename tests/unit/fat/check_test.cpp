@@ -283,3 +283,31 @@ TEST_CASE("a volume of nothing but cross-links and cycles is checked in bounded 
   CHECK(problems_of(disk).size() >= 400);
   CHECK(disk.device.bytes_read < 4 * image.bytes.size());
 }
+
+// F1
+TEST_CASE(
+    "directories whose chains run into one another are each read as far as they are their own") {
+  ImageBuilder image(fat16());
+  std::vector<u32> shared;
+  for (u32 cluster = 1000; cluster < 1128; ++cluster) {
+    shared.push_back(cluster);
+  }
+  const Dir first = image.add_dir(image.root, "FIRST      ", shared);
+  for (usize i = 2; i < shared.size() * 16; ++i) {
+    image.put8(image.entry_at(first, i), 0xe5);
+  }
+  for (u32 i = 0; i < 300; ++i) {
+    std::string name = "D0000      ";
+    name.replace(1, 4, std::to_string(1000 + i));
+    const Dir dir = image.add_dir(image.root, name, {2000 + i});
+    for (usize entry = 2; entry < 16; ++entry) {
+      image.put8(image.entry_at(dir, entry), 0xe5);
+    }
+    image.set_entry(2000 + i, 1000);
+  }
+  Mounted disk(image.bytes);
+  const Names found = problems_of(disk);
+  REQUIRE(found.size() == 300);
+  CHECK(found[0] == "/D1000: its chain runs into another one, at cluster 1000 after 1 of its own");
+  CHECK(disk.device.bytes_read < 2 * image.bytes.size());
+}

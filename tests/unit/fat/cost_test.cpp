@@ -152,3 +152,13 @@ TEST_CASE("a large directory is read in large parts, and free clusters counted i
   CHECK(disk.volume->table().count_free() == 100'000u - 513);
   CHECK(disk.device.bios <= windows(100'000 * 4));
 }
+
+// F12
+TEST_CASE("mounting a volume of 32 GiB reads fewer than 16 sectors") {
+  Layout layout = fat32(32u << (30 - 12));
+  layout.sectors_per_cluster = 8;
+  ImageBuilder image(layout, ImageBuilder::Backing::Sparse);
+  MountedOn<SparseDevice> disk(image.sparse);
+  CHECK(disk.volume->geometry().total_sectors * 512 >= u64{32} << 30);
+  CHECK(disk.device.bytes_read < 16 * 512);
+}

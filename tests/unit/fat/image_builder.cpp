@@ -15,6 +15,11 @@ Bytes pattern(usize bytes, u32 seed) {
   return result;
 }
 
+Bytes slice(const Bytes& bytes, u64 from, u64 count) {
+  return {bytes.begin() + static_cast<std::ptrdiff_t>(from),
+          bytes.begin() + static_cast<std::ptrdiff_t>(from + count)};
+}
+
 Bytes text_bytes(std::string_view text) {
   Bytes result(text.size());
   std::memcpy(result.data(), text.data(), text.size());

@@ -17,6 +17,7 @@ using Bytes = std::vector<std::byte>;
 // Bytes that depend on their place and on `seed`, so that a wrong place shows.
 Bytes pattern(usize bytes, u32 seed = 1);
 Bytes text_bytes(std::string_view text);
+Bytes slice(const Bytes& bytes, u64 from, u64 count);
 
 // How wide a table entry is; also what the boot sector looks like.
 enum class Width { Fat12 = 12, Fat16 = 16, Fat32 = 32 };
