@@ -29,6 +29,7 @@ test   sfdisk                 2.36  fdisk
 test   sgdisk                 1.0   gdisk
 test   7zz                    22.01 7zip
 test   fls                    4.11  sleuthkit
+test   busybox                1.30  busybox
 test   grub-fstest            2.06  grub-common
 test   clang-format-19        19    clang-format-19
 test   clang-tidy-19          19    clang-tidy-19
@@ -105,7 +106,7 @@ version() {
     libfdt | libfuzzer-19 | rapidcheck) text='' ;;
     mkfs.fat) text=$("$2" --help 2>&1 || true) ;;
     fls) text=$("$2" -V 2>&1 || true) ;;
-    7zz) text=$("$2" 2>&1 </dev/null || true) ;;
+    7zz | busybox) text=$("$2" 2>&1 </dev/null || true) ;;
     *) text=$("$2" --version 2>&1 || true) ;;
   esac
   text=$(printf '%s' "$text" | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1 || true)

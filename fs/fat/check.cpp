@@ -90,6 +90,16 @@ void compare_tables(BlockReader& reader, const Geometry& geometry, CheckReport& 
   }
 }
 
+// BPB_Media below ones.
+void check_first_entry(Table& table, CheckReport& report) {
+  const Type type = table.geometry().type;
+  const u32 ones = type == Type::Fat12 ? 0xff0 : type == Type::Fat16 ? 0xfff0 : 0x0fff'fff0;
+  const Result<u32> entry = table.value(0);
+  if (entry && (*entry & ones) != ones) {
+    complain(report, "entry 0 of the table is {:#x}, which does not begin one", *entry);
+  }
+}
+
 void check_counts(ChainCheck& chains, const VolumeInfo& info, CheckReport& report) {
   const Result<ChainCheck::Lost> lost = chains.find_lost();
   if (!lost) {
@@ -127,6 +137,11 @@ Result<u32> Volume::check(CheckReport& to) {
       complain(report, "its FSInfo sector, {}, is none", geometry_.fs_info_sector);
     }
   }
+  // Sixteen are a sector of 512 bytes.
+  if (geometry_.root_entries % (geometry_.type == Type::Fat32 ? 0x10000 : 16) != 0) {
+    complain(report, "BPB_RootEntCnt is {}", geometry_.root_entries);
+  }
+  check_first_entry(table_, report);
   compare_backup(reader_, geometry_, report);
   if (geometry_.mirrored) {
     compare_tables(reader_, geometry_, report);

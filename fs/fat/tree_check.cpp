@@ -12,6 +12,8 @@ namespace {
 // Characters that no short name holds; what is below 0x20 besides.
 constexpr std::string_view kBadCharacters = "\"*+,./:;<=>?[\\]|\x7f";
 
+constexpr std::string_view kBadName = "its short name holds characters that cannot be in one";
+
 bool is_bad_character(u8 byte) {
   return byte < 0x20 || kBadCharacters.contains(static_cast<char>(byte));
 }
@@ -28,10 +30,15 @@ bool is_of_os2(const RawShortName& raw) {
   return text == "EA DATA  SF" || text == "WP ROOT  SF";
 }
 
+// Of a short name or a label.
+bool has_bad_character(const RawShortName& raw) {
+  const u8 first = raw[0] == 0x05 ? u8{0xe5} : raw[0];
+  return is_bad_character(first) || std::any_of(raw.begin() + 1, raw.end(), is_bad_character);
+}
+
 bool is_bad_short_name(const RawShortName& raw) {
   const std::span<const u8> all(raw);
-  const u8 first = raw[0] == 0x05 ? u8{0xe5} : raw[0];
-  return is_bad_character(first) || std::ranges::any_of(all.subspan(1), is_bad_character) ||
+  return raw[0] == ' ' || has_bad_character(raw) ||
          ((has_gap(all.first(8)) || has_gap(all.subspan(8))) && !is_of_os2(raw));
 }
 
@@ -62,15 +69,16 @@ TreeCheck::~TreeCheck() {
   }
 }
 
-template <class... Args>
-void TreeCheck::complain(std::string_view name, FormatString<Args...> format, const Args&... args) {
-  say(name, Line::formatted<Args...>(format, args...));
-}
-
-void TreeCheck::say(std::string_view name, const Line& what) {
+void TreeCheck::complain(std::string_view name, std::string_view what) {
   Text<1000> path = path_;
   path.append(name);
   report_->problem(path, what);
+}
+
+template <class... Args>
+void TreeCheck::complain_of(std::string_view name, FormatString<Args...> format,
+                            const Args&... args) {
+  complain(name, Line::formatted<Args...>(format, args...));
 }
 
 void TreeCheck::run() {
@@ -80,7 +88,7 @@ void TreeCheck::run() {
   if (geometry.type == Type::Fat32) {
     root = chains_->take(geometry.root_cluster);
     if (root.fault != CheckedChain::Fault::None) {
-      complain("", "{}", describe(root).view());
+      complain("", describe(root));
     }
   }
   enter(geometry.root_cluster, root, "");
@@ -91,7 +99,7 @@ void TreeCheck::run() {
       continue;
     }
     if (!more && (level_->whole || more.error() != Errc::Malformed)) {  // else it was told
-      complain("", "cannot be read to its end: {}", to_string(more.error()));
+      complain_of("", "cannot be read to its end: {}", to_string(more.error()));
     }
     leave();
   }
@@ -114,7 +122,7 @@ void TreeCheck::enter(u32 first_cluster, const CheckedChain& chain, std::string_
     level->names.reset(new (std::nothrow) RawShortName[level->directory.capacity()]);
   }
   if (level == nullptr || level->names == nullptr) {
-    complain(name, "cannot be read: {}", to_string(opened ? Errc::NoMemory : opened.error()));
+    complain_of(name, "cannot be read: {}", to_string(opened ? Errc::NoMemory : opened.error()));
     return;
   }
   level->first_cluster = level_ == nullptr ? 0 : first_cluster;
@@ -146,6 +154,9 @@ void TreeCheck::check(const RawEntry& raw) {
   if (kind == RawEntry::Kind::LongName) {
     level.slots.add(std::bit_cast<LongNameSlot>(raw));
     ++level.slots_seen;
+    if (raw.first_cluster_low != 0u) {
+      complain("", "a slot of a long name has a cluster");
+    }
   } else if (kind == RawEntry::Kind::Named) {
     check_named(raw);  // last: the level may be another then
     return;
@@ -153,6 +164,8 @@ void TreeCheck::check(const RawEntry& raw) {
     check_slots("an entry that has none");
     if (kind == RawEntry::Kind::Dot || kind == RawEntry::Kind::DotDot) {
       check_dot(raw, kind == RawEntry::Kind::DotDot);
+    } else if (kind == RawEntry::Kind::VolumeLabel) {
+      check_label(raw);
     }
   }
   ++level.entries;
@@ -161,7 +174,8 @@ void TreeCheck::check(const RawEntry& raw) {
 // The slots seen last belong to no name, or to none that is whole.
 void TreeCheck::check_slots(std::string_view before) {
   if (level_->slots_seen != 0) {
-    complain("", "{} slots of a long name before {} belong to no name", level_->slots_seen, before);
+    complain_of("", "{} slots of a long name before {} belong to no name", level_->slots_seen,
+                before);
   }
   level_->slots.clear();
   level_->slots_seen = 0;
@@ -169,8 +183,10 @@ void TreeCheck::check_slots(std::string_view before) {
 
 void TreeCheck::check_dot(const RawEntry& raw, bool is_parent) {
   Level& level = *level_;
-  if (level.around == nullptr || level.entries != (is_parent ? 1 : 0)) {
-    complain("", "the entry \"{}\" is not where it belongs", is_parent ? ".." : ".");
+  if (level.around == nullptr || level.entries != (is_parent ? 1 : 0) ||
+      (raw.attributes & Attributes::kDirectory) == 0) {
+    complain_of("", "the entry \"{}\" is not where it belongs, or no directory",
+                is_parent ? ".." : ".");
     return;
   }
   ++level.dots;
@@ -179,8 +195,19 @@ void TreeCheck::check_dot(const RawEntry& raw, bool is_parent) {
   const u32 found = raw.first_cluster(geometry.type);
   const bool names_root = expected == 0 && found == geometry.root_cluster;
   if (found != expected && !names_root) {
-    complain("", "its entry \"{}\" names cluster {}, not {}", is_parent ? ".." : ".", found,
-             expected);
+    complain_of("", "its entry \"{}\" names cluster {}, not {}", is_parent ? ".." : ".", found,
+                expected);
+  }
+}
+
+void TreeCheck::check_label(const RawEntry& raw) {
+  const Geometry& geometry = table_->geometry();
+  const ShortName name = decode_short_name(raw.name, 0, geometry.code_page);
+  if (has_bad_character(raw.name)) {
+    complain(name, kBadName);
+  }
+  if (raw.first_cluster(geometry.type) != 0 || raw.file_bytes != 0u) {
+    complain(name, "is a label with clusters or bytes");  // a file whose attributes were damaged
   }
 }
 
@@ -200,7 +227,7 @@ void TreeCheck::check_named(const RawEntry& raw) {
     name = Name(short_name.view());
   }
   if (is_bad_short_name(raw.name)) {
-    complain(name, "its short name holds characters that cannot be in one");
+    complain(name, kBadName);
   }
   if ((raw.attributes & Attributes::kDirectory) != 0) {
     check_directory(raw, name);
@@ -217,26 +244,26 @@ void TreeCheck::check_file(const RawEntry& raw, std::string_view name) {
   if (first != 0) {
     chain = chains_->take(first);
     if (chain.fault != CheckedChain::Fault::None) {
-      complain(name, "{}", describe(chain).view());
+      complain(name, describe(chain));
     }
   }
   const u64 needed = (u64{bytes} + geometry.cluster_bytes - 1) / geometry.cluster_bytes;
   const bool may_go_on =
       chain.fault == CheckedChain::Fault::Shared || chain.fault == CheckedChain::Fault::Unreadable;
   if (chain.clusters > needed || (chain.clusters < needed && !may_go_on)) {
-    complain(name, "its size is {} bytes, and its chain holds {}", bytes,
-             u64{chain.clusters} * geometry.cluster_bytes);
+    complain_of(name, "its size is {} bytes, and its chain holds {}", bytes,
+                u64{chain.clusters} * geometry.cluster_bytes);
   }
 }
 
 void TreeCheck::check_directory(const RawEntry& raw, std::string_view name) {
   if (raw.file_bytes != 0u) {
-    complain(name, "is a directory with a size, {} bytes", u32{raw.file_bytes});
+    complain_of(name, "is a directory with a size, {} bytes", u32{raw.file_bytes});
   }
   const u32 first = raw.first_cluster(table_->geometry().type);
   const CheckedChain chain = chains_->take(first);
   if (chain.fault != CheckedChain::Fault::None) {
-    complain(name, "{}", describe(chain).view());
+    complain(name, describe(chain));
   }
   if (chain.clusters != 0 && chain.fault != CheckedChain::Fault::Cycle) {
     enter(first, chain, name);

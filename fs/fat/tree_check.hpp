@@ -32,13 +32,14 @@ class TreeCheck {
   void check(const RawEntry& raw);
   void check_named(const RawEntry& raw);
   void check_dot(const RawEntry& raw, bool is_parent);
+  void check_label(const RawEntry& raw);
   void check_slots(std::string_view before);
   void check_file(const RawEntry& raw, std::string_view name);
   void check_directory(const RawEntry& raw, std::string_view name);
   void check_duplicates();
-  void say(std::string_view name, const Line& what);
+  void complain(std::string_view name, std::string_view what);
   template <class... Args>
-  void complain(std::string_view name, FormatString<Args...> format, const Args&... args);
+  void complain_of(std::string_view name, FormatString<Args...> format, const Args&... args);
 
   BlockReader* reader_;
   Table* table_;

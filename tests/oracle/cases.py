@@ -1,6 +1,7 @@
 """The FAT reader and the readers of others before the same volumes: cases.py --list | NAME. Called by CTest.
 
-Volumes are made by mkfs.fat and mtools (copied_trees.py), and by fat_maker.py with what those cannot make (made_trees.py).
+Volumes are made by mkfs.fat and mtools (copied_trees.py), and by fat_maker.py with what those cannot make (made_trees.py);
+damaged ones are made for fsck.fat (damage.py), and whole ones by tools of all kinds (clean.py).
 Every reader has to read every byte that was written; what is not asked of whom is in readers.py. SLUICE_ORACLE_SEED=N in
 the environment makes other trees on the same formats, for a longer hunt.
 """
@@ -12,7 +13,9 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "images"))
 os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"  # mkfs.fat is no user's command on Debian
 
+import clean  # noqa: E402
 import copied_trees  # noqa: E402
+import damage  # noqa: E402
 import made_trees  # noqa: E402
 from comparing import run as run_tool  # noqa: E402
 from fat_maker import Format  # noqa: E402
@@ -194,6 +197,79 @@ def _fsck(run):
         result = run_tool("fsck.fat", "-n", image)
         if result.returncode != 0:
             run.fail(result.stdout.decode("utf-8", "replace"))
+
+
+COMBINATIONS = 40
+for _bits in (12, 16, 32):
+
+    @case(f"fat_host finds every damage to FAT{_bits} that fsck.fat finds")
+    def _damage(run, bits=_bits):
+        damage.compare(run, bits, seeded(bits), damage.single(bits))
+
+    @case(f"fat_host finds what fsck.fat finds where several things of FAT{_bits} are damaged")
+    def _damages(run, bits=_bits):
+        damage.compare(run, bits, seeded(bits), damage.combinations(bits, seeded(bits + 1), COMBINATIONS))
+
+
+@case("fat_host finds each byte that fsck.fat does not want in a short name")
+def _bytes(run):
+    if run.has("fsck.fat"):
+        damage.compare_bytes(run, seeded(1))
+
+
+@case("fat_host finds nothing wrong with volumes of mkfs.fat and mcopy")
+def _clean_mkfs(run):
+    tools = ("mkfs.fat", "mcopy")
+    clean.check(run, tools, clean.mkfs_fat, 1440, "-F", "12")
+    clean.check(run, tools, clean.mkfs_fat, 2880, "-F", "12", "-f", "1", "-n", "A LABEL")
+    clean.check(run, tools, clean.mkfs_fat, 20_000, "-F", "16", "-S", "1024", "-n", "A LABEL")
+    clean.check(run, tools, clean.mkfs_fat, 9_000, "-F", "16", "-s", "2", "-r", "112")
+    clean.check(run, tools, clean.mkfs_fat, 40_000, "-F", "32", "-s", "1", "-n", "A LABEL")
+    clean.check(run, tools, clean.mkfs_fat, 300_000, "-F", "32", "-S", "4096", "-s", "1", "-b", "0")
+
+
+@case("fat_host finds nothing wrong with volumes of mformat and mcopy")
+def _clean_mformat(run):
+    tools = ("mformat", "mcopy")
+    clean.check(run, tools, clean.mformat, "-f", "720")
+    clean.check(run, tools, clean.mformat, "-f", "1440")
+    clean.check(run, tools, clean.mformat, "-T", "40000", "-h", "16", "-s", "63", "-v", "A LABEL")
+    clean.check(run, tools, clean.mformat, "-T", "40000", "-h", "16", "-s", "63", "-c", "4", "-d", "1")
+    clean.check(run, tools, clean.mformat, "-F", "-T", "80000", "-h", "16", "-s", "63", "-c", "1")
+    clean.check(run, tools, clean.mformat, "-F", "-T", "300000", "-h", "16", "-s", "63", "-c", "4", "-v", "A LABEL")
+
+
+@case("fat_host finds nothing wrong with volumes of busybox mkdosfs and mcopy")
+def _clean_busybox(run):
+    if clean.has_applet(run):
+        clean.check(run, ("busybox", "mcopy"), clean.busybox, 40_000)
+        clean.check(run, ("busybox", "mcopy"), clean.busybox, 600_000)
+        # Padded with zeroes in the root directory, where the specification has blanks.
+        fault = "/A LABEL_.___: its short name holds characters that cannot be in one"
+        clean.check(run, ("busybox", "mcopy"), clean.busybox, 40_000, "-n", "A LABEL", fault=fault)
+
+
+@case("fat_host finds nothing wrong with volumes that QEMU makes of a folder")
+def _clean_qemu(run):
+    clean.check(run, ("qemu-img",), clean.qemu, "file.fat-type=12,file.floppy=on", 0)
+    clean.check(run, ("qemu-img",), clean.qemu, "file.fat-type=12", 63 * 512)
+    clean.check(run, ("qemu-img",), clean.qemu, "file.fat-type=16", 63 * 512)
+
+
+@case("fat_host finds nothing wrong with the volumes made here")
+def _clean_made(run):
+    formats = (
+        Format(12, 3000, tables=1),
+        Format(12, 4084, sectors_per_cluster=8, spare_sectors=3),
+        Format(16, 9000, sector_bytes=2048),
+        Format(16, 65524),
+        Format(32, FAT32_CLUSTERS, reserved_sectors=32, root_cluster=900),
+        Format(32, 66000, reserved_sectors=2, top_bits=0xA, tables=1),
+    )
+    for seed, format_ in enumerate(formats):
+        image = run.write(made_trees.Tree(format_, Shape(deleted=False), seeded(seed)))
+        if run.has("fsck.fat"):
+            clean.check_image(run, image, format_)
 
 
 if __name__ == "__main__":

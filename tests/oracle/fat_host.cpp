@@ -1,8 +1,9 @@
 // The FAT reader as a program of the host, for comparing it with other tools:
 // fat_host IMAGE [--block-bytes N] tree | cat PATH | check. Used by cases.py. `tree` reads every
 // file as the command cksum does, asynchronously and in order; `cat` reads one synchronously, in
-// pieces whose ends lie anywhere; `check` prints a line for each problem. Exit status: 0; 1
-// something could not be read, or is wrong; 2 usage.
+// pieces whose ends lie anywhere; `check` prints a line for each problem, and on stderr what
+// mounting noted, as fsinfo --check prints both. Exit status: 0; 1 something could not be read, or
+// is wrong; 2 usage.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -113,6 +114,9 @@ int run_check(fat::Volume& volume, Operands) {
       write(std::string(path) + (path.empty() ? "" : ": ") + std::string(what) + "\n");
     }
   } printer;
+  for (const fat::Line& note : volume.notes()) {
+    failure("note", note);
+  }
   const Result<u32> problems = volume.check(printer);
   if (!problems) {
     return failure("check", to_string(problems.error()));

@@ -157,6 +157,14 @@ TEST_CASE("directories that are damaged are named") {
     image.put8(image.entry_at(bare, 0), 0);
     CHECK(problems_of(image) == Names{"/BARE/: does not begin with the entries \".\" and \"..\""});
   }
+  SECTION("one whose dots are files") {
+    const u32 slot = GENERATE(0u, 1u);
+    image.put8(image.entry_at(sample.dir, slot) + 11, 0x20);
+    const std::string name = slot == 0 ? "." : "..";
+    CHECK(problems_of(image) ==
+          Names{"/DIR/: the entry \"" + name + "\" is not where it belongs, or no directory",
+                "/DIR/: does not begin with the entries \".\" and \"..\""});
+  }
   SECTION("one that cannot be read") {
     Mounted disk(image.bytes);
     disk.device.bad_sectors = {image.cluster_at(cluster) / 512};
@@ -177,8 +185,8 @@ TEST_CASE("names that are wrong are named") {
   Sample sample(kSmall);
   ImageBuilder& image = sample.image;
   SECTION("with characters that a name does not have") {
-    const std::string_view name =
-        GENERATE("A*      TXT", "A B     TXT", " AB     TXT", "A\x01      TXT");
+    const std::string_view name = GENERATE("A*      TXT", "A B     TXT", " AB     TXT",
+                                           "A\x01      TXT", "        TXT", "           ");
     image.add_short(image.root, name, 0x20, 0, 0);
     const Names found = problems_of(image);
     REQUIRE(found.size() == 1);
@@ -208,6 +216,10 @@ TEST_CASE("names that are wrong are named") {
           Names{"/: 2 slots of a long name before OTHER.TXT belong to no name",
                 "/: 1 slots of a long name before an entry that has none belong to no name",
                 "/: 1 slots of a long name before the end belong to no name"});
+  }
+  SECTION("a slot with a cluster") {
+    image.put16(image.entry_at(sample.dir, 2) + 26, 33);
+    CHECK(problems_of(image) == Names{"/DIR/: a slot of a long name has a cluster"});
   }
   SECTION("an orphan in front of a whole one") {
     image.add_slots(image.root, u"an orphan", "ORPHAN~1TXT");
@@ -261,11 +273,48 @@ TEST_CASE("a volume that is damaged as a whole is said to be") {
     CHECK(problems_of(image) ==
           Names{"the label of the boot sector is not that of the root directory"});
   }
+  SECTION("a label that no label can be") {
+    image.add_short(image.root, "A*B        ", 0x08, 0, 0);
+    CHECK(problems_of(image) ==
+          Names{"/A*B: its short name holds characters that cannot be in one"});
+  }
+  SECTION("a label that was a file") {
+    const u32 cluster = GENERATE(0u, 200u);
+    image.add_short(image.root, "A B        ", 0x08, cluster, cluster == 0 ? 1 : 0);
+    CHECK(problems_of(image) == Names{"/A B: is a label with clusters or bytes"});
+  }
+  SECTION("tables that do not begin as tables do") {
+    image.set_entry(0, 0x0fff'f0f8);
+    CHECK(problems_of(image) ==
+          Names{"entry 0 of the table is 0xffff0f8, which does not begin one"});
+  }
   SECTION("a table that cannot be read") {
     Mounted disk(image.bytes);
     disk.device.bad_sectors = {image.fat_at(0) / 512};
     CHECK(problems_of(disk).size() >= 3);  // and no end without the error
   }
+}
+
+TEST_CASE("entry 0 of a table is of its width") {
+  for (const Layout& layout : {fat12(), fat16(), fat32(300)}) {
+    ImageBuilder image(layout);
+    const u32 highest = layout.width == Width::Fat12   ? 0xfff
+                        : layout.width == Width::Fat16 ? 0xffff
+                                                       : 0x0fff'ffff;
+    image.set_entry(0, highest & ~0xfu);
+    CHECK(problems_of(image).empty());
+    image.set_entry(0, highest >> 1);
+    CHECK(problems_of(image).size() == 1);
+  }
+}
+
+TEST_CASE("a root directory that ends within a sector is told") {
+  ImageBuilder image(fat16());
+  image.put16(17, 511);
+  CHECK(problems_of(image) == Names{"BPB_RootEntCnt is 511"});
+  ImageBuilder fat32_image(fat32(300));
+  fat32_image.put16(17, 16);
+  CHECK(problems_of(fat32_image)[0] == "BPB_RootEntCnt is 16");
 }
 
 // F1
