@@ -1,7 +1,7 @@
 // Devices that do not answer, or give up: reset, set up again, and given once more what they had
 // (bug class V11: memory that the device may still write to is nobody else's until the reset is
 // complete).
-#include "machine.hpp"
+#include "mixed_load.hpp"
 
 using namespace sluice;
 using namespace sluice::test;
@@ -10,49 +10,6 @@ namespace {
 
 constexpr u64 kTimeoutNs = blk::Disk::kDefaultTimeoutNs;
 constexpr u64 kLookNs = 10'000'000;  // between two looks at a reset that goes on
-
-void pass(Machine& machine, u64 ns) {
-  machine.world.advance_ns(ns);
-  machine.world.settle();
-}
-
-// The device has them, as far as there is room, and does nothing.
-void hold(Machine& machine, const Ios& ios) {
-  machine.plug();
-  machine.device().knobs.hold = true;
-  machine.submit(ios);
-  machine.world.settle();
-}
-
-// Reads and writes side by side; the writes carry what an untouched disk does not have there.
-Ios mixed(u64 count) {
-  Ios ios;
-  for (u64 i = 0; i < count; ++i) {
-    ios.push_back(
-        std::make_unique<Io>(i % 2 == 0 ? blk::Op::Read : blk::Op::Write, i * 64, 4096, 1 + i % 3));
-    if (i % 2 != 0) {
-      std::ranges::fill(ios.back()->data, static_cast<std::byte>(0x40 + i));
-    }
-  }
-  return ios;
-}
-
-void check_mixed(Machine& machine, const Ios& ios) {
-  for (const auto& io : ios) {
-    INFO("sector " << io->bio.sector.value() << ": " << blk::to_string(io->bio.status) << ", ends "
-                   << io->ends);
-    REQUIRE(io->ok());
-    if (io->bio.op == blk::Op::Read) {
-      CHECK(io->holds_pattern());
-      continue;
-    }
-    for (u64 sector = 0; sector < 8; ++sector) {
-      const auto on_disk = machine.disk.disk.read(io->bio.sector.value() + sector);
-      CHECK(std::equal(on_disk.begin(), on_disk.end(),
-                       io->data.begin() + static_cast<std::ptrdiff_t>(512 * sector)));
-    }
-  }
-}
 
 }  // namespace
 
@@ -332,122 +289,4 @@ TEST_CASE("A disk that is unbound while its device is being reset ends its bios 
     CHECK(io->bio.status == blk::Status::Removed);
   }
   CHECK(machine.world.arena.live() == 0);
-}
-
-// --- Suspend and resume --------------------------------------------------------------------------
-
-TEST_CASE("A disk is suspended and resumed under load, and loses nothing") {
-  const Variant variant = any_variant();
-  INFO(name_of(variant));
-  const Ios before = mixed(40);
-  const Ios meanwhile = mixed(20);
-  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
-  machine.plug();
-  for (u32 round = 0; round < 2; ++round) {
-    for (const auto& io : before) {
-      io->ends = 0;
-    }
-    for (const auto& io : meanwhile) {
-      io->ends = 0;
-    }
-    machine.submit(before);
-    REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
-    CHECK(machine.virtio_device()->suspended());
-    CHECK(machine.device().status() == 0);
-    CHECK(machine.world.arena.live_mappings() == 0);
-    machine.submit(meanwhile);
-    machine.world.settle();
-    CHECK(std::ranges::none_of(meanwhile, [](const auto& io) { return io->done(); }));
-    machine.device().raise_spurious();
-    machine.world.settle();
-    REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
-    machine.wait(before);
-    machine.wait(meanwhile);
-    check_mixed(machine, before);
-    check_mixed(machine, meanwhile);
-  }
-}
-
-TEST_CASE("A suspended disk can be unbound, and what waits for it ends") {
-  Io io(blk::Op::Read, 0, 4096);
-  Machine machine({.sectors = 1024});
-  machine.plug();
-  REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
-  CHECK(machine.bus.suspend(*machine.virtio_device()).error() == Errc::Invalid);
-  machine.submit(io);
-  REQUIRE(machine.bus.unbind(*machine.virtio_device()).has_value());
-  CHECK(io.done());
-  CHECK(io.bio.status == blk::Status::Removed);
-  REQUIRE(machine.bus.bind(*machine.virtio_device()).has_value());
-  CHECK(machine.bus.resume(*machine.virtio_device()).error() == Errc::Invalid);
-  Io again(blk::Op::Read, 0, 4096);
-  CHECK(machine.run(again) == blk::Status::Ok);
-}
-
-TEST_CASE("A disk that is suspended while its device does not answer waits for the recovery") {
-  const Ios ios = mixed(6);
-  Machine machine({.sectors = 8192, .seg_max = 8});
-  hold(machine, ios);
-  machine.world.steps.emplace_back([&, once = false]() mutable {
-    if (!std::exchange(once, true)) {
-      machine.device().break_down();
-      return true;
-    }
-    return false;
-  });
-  REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
-  machine.device().knobs.hold = false;
-  CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
-  REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
-  machine.wait(ios);
-  check_mixed(machine, ios);
-}
-
-// --- Changes of the configuration ----------------------------------------------------------------
-
-TEST_CASE("A disk that grows or shrinks under load is seen at once") {
-  const Variant variant = any_variant();
-  INFO(name_of(variant));
-  const Ios ios = mixed(40);
-  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
-  machine.plug();
-  machine.submit(ios);
-  machine.disk.set_capacity(16384);
-  machine.device().config_changed();
-  machine.wait(ios);
-  check_mixed(machine, ios);
-  CHECK(machine.vda()->sectors() == 16384);
-  CHECK(machine.log.has("vda: 16384 sectors now, 8192 before"));
-  Io beyond(blk::Op::Read, 16000, 512);
-  CHECK(machine.run(beyond) == blk::Status::Ok);
-  machine.disk.set_capacity(1000);
-  machine.device().config_changed();
-  machine.world.settle();
-  CHECK(machine.vda()->sectors() == 1000);
-  Io again(blk::Op::Read, 16000, 512);
-  CHECK(machine.run(again) == blk::Status::OutOfRange);
-}
-
-TEST_CASE("The cache mode is switched, and kept over a reset") {
-  Machine machine({.sectors = 8192, .flush = true, .config_wce = true});
-  machine.plug();
-  dev::Device& device = *machine.virtio_device();
-  CHECK(machine.vda()->has_write_cache());
-  REQUIRE(virtio::BlockDriver::set_write_cache(device, false).has_value());
-  CHECK_FALSE(machine.vda()->has_write_cache());
-  CHECK_FALSE(machine.disk.writeback());
-  machine.device().break_down();
-  machine.world.settle();
-  CHECK_FALSE(machine.disk.writeback());
-  REQUIRE(virtio::BlockDriver::set_write_cache(device, true).has_value());
-  CHECK(machine.vda()->has_write_cache());
-  CHECK(machine.disk.writeback());
-}
-
-TEST_CASE("A cache mode that the device does not let its driver switch stays") {
-  Machine machine({.sectors = 8192, .flush = true});
-  machine.plug();
-  CHECK(virtio::BlockDriver::set_write_cache(*machine.virtio_device(), false).error() ==
-        Errc::NotSupported);
-  CHECK(machine.vda()->has_write_cache());
 }

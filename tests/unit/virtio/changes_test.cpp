@@ -1,0 +1,99 @@
+// Disks that are suspended and resumed, and whose capacity changes, under load.
+#include "mixed_load.hpp"
+
+using namespace sluice;
+using namespace sluice::test;
+
+// --- Suspend and resume --------------------------------------------------------------------------
+
+TEST_CASE("A disk is suspended and resumed under load, and loses nothing") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios before = mixed(40);
+  const Ios meanwhile = mixed(20);
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
+  machine.plug();
+  for (u32 round = 0; round < 2; ++round) {
+    for (const auto& io : before) {
+      io->ends = 0;
+    }
+    for (const auto& io : meanwhile) {
+      io->ends = 0;
+    }
+    machine.submit(before);
+    REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+    CHECK(machine.virtio_device()->suspended());
+    CHECK(machine.device().status() == 0);
+    CHECK(machine.world.arena.live_mappings() == 0);
+    machine.submit(meanwhile);
+    machine.world.settle();
+    CHECK(std::ranges::none_of(meanwhile, [](const auto& io) { return io->done(); }));
+    machine.device().raise_spurious();
+    machine.world.settle();
+    REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
+    machine.wait(before);
+    machine.wait(meanwhile);
+    check_mixed(machine, before);
+    check_mixed(machine, meanwhile);
+  }
+}
+
+TEST_CASE("A suspended disk can be unbound, and what waits for it ends") {
+  Io io(blk::Op::Read, 0, 4096);
+  Machine machine({.sectors = 1024});
+  machine.plug();
+  REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+  CHECK(machine.bus.suspend(*machine.virtio_device()).error() == Errc::Invalid);
+  machine.submit(io);
+  REQUIRE(machine.bus.unbind(*machine.virtio_device()).has_value());
+  CHECK(io.done());
+  CHECK(io.bio.status == blk::Status::Removed);
+  REQUIRE(machine.bus.bind(*machine.virtio_device()).has_value());
+  CHECK(machine.bus.resume(*machine.virtio_device()).error() == Errc::Invalid);
+  Io again(blk::Op::Read, 0, 4096);
+  CHECK(machine.run(again) == blk::Status::Ok);
+}
+
+TEST_CASE("A disk that is suspended while its device does not answer waits for the recovery") {
+  const Ios ios = mixed(6);
+  Machine machine({.sectors = 8192, .seg_max = 8});
+  hold(machine, ios);
+  machine.world.steps.emplace_back([&, once = false]() mutable {
+    if (!std::exchange(once, true)) {
+      machine.device().break_down();
+      return true;
+    }
+    return false;
+  });
+  REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+  machine.device().knobs.hold = false;
+  CHECK(std::ranges::none_of(ios, [](const auto& io) { return io->done(); }));
+  REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
+  machine.wait(ios);
+  check_mixed(machine, ios);
+}
+
+// --- Changes of the configuration ----------------------------------------------------------------
+
+TEST_CASE("A disk that grows or shrinks under load is seen at once") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios ios = mixed(40);
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
+  machine.plug();
+  machine.submit(ios);
+  machine.disk.set_capacity(16384);
+  machine.device().config_changed();
+  machine.wait(ios);
+  check_mixed(machine, ios);
+  CHECK(machine.vda()->sectors() == 16384);
+  CHECK(machine.log.has("vda: 16384 sectors now, 8192 before"));
+  Io beyond(blk::Op::Read, 16000, 512);
+  CHECK(machine.run(beyond) == blk::Status::Ok);
+  machine.disk.set_capacity(1000);
+  machine.device().config_changed();
+  machine.world.settle();
+  CHECK(machine.vda()->sectors() == 1000);
+  Io again(blk::Op::Read, 16000, 512);
+  CHECK(machine.run(again) == blk::Status::OutOfRange);
+}
