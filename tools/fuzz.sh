@@ -12,6 +12,7 @@ kept=$root/tests/fuzz/corpus/$target
 failed=$root/build/fuzz/failed-$target-
 # Longer inputs cost time, and say no more.
 case $target in
+  fat_volume) max_len=512 ;;
   fat_*) max_len=1024 ;;
   *) max_len=2048 ;;
 esac
