@@ -38,7 +38,8 @@ class CompletionBatch {
     Adder(const Adder&) = delete;
     Adder& operator=(const Adder&) = delete;
     ~Adder() { batch_.tail_ = tail_; }
-    void add_ok(Request& request) {
+    // Wherever it is first compiled: else its one copy may be one that was made to be small.
+    [[gnu::always_inline]] void add_ok(Request& request) {
       SLUICE_ASSERT(request.state_.load(std::memory_order_relaxed) == Request::kStarted);
       port::store_relaxed(request.state_, u32{Request::kEnding});
       *tail_ = &request;
