@@ -32,6 +32,8 @@ constexpr Command kCommands[] = {
      "         [--offset_increment=] [--hipri] [--ioscheduler=none|mq-deadline|kyber]\n"
      "         [--iodepth_batch_submit=] [--iodepth_batch_complete_min=1] [--verify=crc32c]",
      "I/O benchmark with fio's options", run_bench},
+    {"pt", "pt ADDRESS", "what the page tables say of an address", run_pt},
+    {"fault", "fault [KIND]", "causes a fault on purpose; without a kind, lists them", run_fault},
     {"help", "help [COMMAND]", "this list", run_help},
     {"poweroff", "poweroff [STATUS]", "ends the machine, with an exit status", run_poweroff},
 };

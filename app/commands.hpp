@@ -20,6 +20,8 @@ int run_unbind(Session& session, Words words);
 int run_suspend(Session& session, Words words);
 int run_resume(Session& session, Words words);
 int run_dmesg(Session& session, Words words);
+int run_fault(Session& session, Words words);
+int run_pt(Session& session, Words words);
 int run_bench(Session& session, Words words);
 int run_help(Session& session, Words words);
 int run_poweroff(Session& session, Words words);

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 
+#include <sluice/boot/backtrace.hpp>
 #include <sluice/boot/paging.hpp>
 #include <sluice/boot/stacks.hpp>
 #include <sluice/kernel/log.hpp>
@@ -12,7 +13,7 @@
 #include <sluice_port.hpp>
 
 extern "C" {
-extern std::byte __image_start[], __text_end[], __rodata_end[], __boot_stack_guard[];
+extern std::byte __image_start[], __text_end[], __rodata_end[], __boot_stack_guard[], __names[];
 }
 
 namespace sluice {
@@ -39,7 +40,8 @@ class ExtentList {
                  what, start);
     } else {
       // Nothing beyond the limit is ever used; below it no rounding to pages overflows.
-      extents_[count_++] = {std::min(start, kAddressLimit), std::min(start + bytes, kAddressLimit)};
+      extents_[count_++] = {std::min(start, address_limit()),
+                            std::min(start + bytes, address_limit())};
     }
   }
   std::span<Extent> all() { return {extents_.data(), count_}; }
@@ -179,7 +181,7 @@ void map_image(u32 harts) {
 }
 
 void map_memory(u64 tree_start, u64 tree_end) {
-  std::array<Extent, ExtentList::kMaxExtents + 3> holes{};
+  std::array<Extent, ExtentList::kMaxExtents + 4> holes{};
   usize count = 0;
   for (const Extent& extent : firmware.all()) {
     holes[count++] = extent;
@@ -187,6 +189,8 @@ void map_memory(u64 tree_start, u64 tree_end) {
   holes[count++] = {address_of(__image_start), image_end};
   holes[count++] = {0, kPageBytes};
   holes[count++] = {tree_start, tree_end};
+  const Extent names{address_of(__names), address_of(__names) + name_table_bytes().size()};
+  holes[count++] = names;
   u64 mapped_up_to = 0;
   for (const Extent& extent : memory.all()) {
     for_each_gap({holes.data(), count}, std::max(extent.start, mapped_up_to), extent.end,
@@ -194,6 +198,7 @@ void map_memory(u64 tree_start, u64 tree_end) {
     mapped_up_to = std::max(mapped_up_to, extent.end);
   }
   must_map(tree_start, tree_end, Access::Read);
+  must_map(names.start, names.end, Access::Read);
 }
 
 }  // namespace
@@ -205,9 +210,10 @@ void find_memory(const fdt::Tree& tree) {
     }
     for (u32 i = 0; node.reg(i); ++i) {
       const fdt::Range range = *node.reg(i);
-      if (range.base >= kAddressLimit || range.bytes > kAddressLimit - range.base) {
-        log::error("device tree: memory at {:#x} of {:#x} bytes is beyond Sv39; ignored",
-                   range.base, range.bytes);
+      if (range.base >= address_limit() || range.bytes > address_limit() - range.base) {
+        log::error(
+            "device tree: memory at {:#x} of {:#x} bytes is beyond what can be mapped; ignored",
+            range.base, range.bytes);
         continue;
       }
       memory.add(range.base, range.bytes, "memory");
@@ -237,6 +243,9 @@ void set_up_memory(const fdt::Tree& tree, u64 tree_address, u32 harts) {
   const u64 tree_end = align_up(tree_address + tree.bytes(), kPageBytes);
   taken.add(address_of(__image_start), image_end - address_of(__image_start), "image");
   taken.add(tree_start, tree_end - tree_start, "device tree");
+  if (!name_table_bytes().empty()) {
+    taken.add(address_of(__names), name_table_bytes().size(), "names");
+  }
   taken.add(0, kPageBytes, "null page");
   find_initrd(tree);
   for (const Extent& extent : firmware.all()) {
@@ -250,6 +259,7 @@ void set_up_memory(const fdt::Tree& tree, u64 tree_address, u32 harts) {
   map_memory(tree_start, tree_end);
   tables.activate();
   set_page_tables(tables);
+  tables.check_protection();
 }
 
 std::span<std::byte> initrd() {

@@ -8,7 +8,9 @@
 #include <sluice/boot/harts.hpp>
 #include <sluice/boot/image.hpp>
 #include <sluice/boot/memory.hpp>
+#include <sluice/boot/paging.hpp>
 #include <sluice/boot/panic.hpp>
+#include <sluice/boot/stack_guard.hpp>
 #include <sluice/boot/stacks.hpp>
 #include <sluice/boot/trap.hpp>
 #include <sluice/drivers/base/platform_bus.hpp>
@@ -180,8 +182,10 @@ void start_kernel(sluice::u64 tree_address) {
   if (all_harts_have(tree, "sstc")) {
     use_sstc();
   }
+  choose_paging_mode(command_line::value("mmu").value_or(""));
   find_memory(tree);
   take_seed();
+  set_stack_guard(entropy::seed64());
   set_up_memory(tree, tree_address, wanted_harts(tree));
   for (auto* constructor = __init_array_start; constructor != __init_array_end; ++constructor) {
     (*constructor)();

@@ -100,6 +100,14 @@ function(sluice_add_image name)
   target_link_options(${name} PRIVATE
     -nostdlib -static -no-pie -n -T "${SLUICE_LINKER_SCRIPT}"
     -Wl,--gc-sections -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-z,max-page-size=4096)
+  find_package(Python3 QUIET COMPONENTS Interpreter)
+  if(Python3_Interpreter_FOUND)
+    add_custom_command(TARGET ${name} POST_BUILD VERBATIM
+      COMMAND "${Python3_EXECUTABLE}" "${SLUICE_TOOLCHAIN_DIR}/name_table.py" $<TARGET_FILE:${name}> ${CMAKE_OBJCOPY}
+              ${SLUICE_CROSS_PREFIX}c++filt)
+  else()
+    message(STATUS "No Python 3: a panic of ${name} tells addresses without names, and no backtrace")
+  endif()
   add_custom_command(TARGET ${name} POST_BUILD VERBATIM
     COMMAND ${CMAKE_COMMAND} -DIMAGE=$<TARGET_FILE:${name}> -DOBJDUMP=${CMAKE_OBJDUMP}
             -P "${SLUICE_TOOLCHAIN_DIR}/check_image.cmake")

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include <sluice/kernel/page_walk.hpp>
 #include <sluice/kernel/result.hpp>
 #include <sluice/kernel/types.hpp>
 
@@ -20,6 +21,8 @@ void serve_external_interrupt();
 
 Result<MmioRegion*> map_device(PhysAddr base, u64 bytes);
 void unmap_device(MmioRegion* region);
+
+PageWalk walk_page_tables(u64 address);
 
 std::byte* allocate_pages(usize count);
 void free_pages(std::byte* pages, usize count);

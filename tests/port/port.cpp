@@ -62,6 +62,10 @@ Result<MmioRegion*> map_device(PhysAddr base, u64 bytes) {
 
 void unmap_device(MmioRegion*) {}
 
+PageWalk walk_page_tables(u64) {
+  return World::current().page_walk;
+}
+
 std::byte* allocate_pages(usize count) {
   test::Arena& arena = World::current().arena;
   if (arena.allocations_left == 0) {

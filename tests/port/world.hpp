@@ -165,6 +165,9 @@ class World {
   // Registers at a physical address; map_device gives them to whoever asks for that range.
   void add_registers(PhysAddr base, MmioRegion& region) { registers_[base.value()] = &region; }
 
+  // What walk_page_tables says of every address.
+  PageWalk page_walk;
+
   // Calls `function` as the task of another hart.
   void run_as(u32 index, const std::function<void()>& function);
 

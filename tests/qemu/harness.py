@@ -109,8 +109,11 @@ class Scratch:
                 file.write(_bytes(data))
         return full
 
+    def copy_of(self, path):
+        return shutil.copy(path, self.path)
+
     def copy(self, name):
-        return shutil.copy(image(name), self.path)
+        return self.copy_of(image(name))
 
 
 def check(condition, message):
