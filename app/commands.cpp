@@ -34,6 +34,7 @@ constexpr Command kCommands[] = {
      "I/O benchmark with fio's options", run_bench},
     {"help", "help [COMMAND]", "this list", run_help},
     {"poweroff", "poweroff [STATUS]", "ends the machine, with an exit status", run_poweroff},
+    {"reboot", "reboot", "starts the machine again", run_reboot},
 };
 
 }  // namespace

@@ -29,7 +29,9 @@ void put_disk_names(Sink& out) {
       },
       &names);
   if (!names.any) {
-    out.put("there are none");
+    out.put(
+        "there are none: run.sh's --disk IMAGE makes one (QEMU's -device "
+        "virtio-blk-device,drive=…)");
   }
 }
 

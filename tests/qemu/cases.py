@@ -7,6 +7,7 @@ import changes  # noqa: F401
 import disks  # noqa: F401
 import entropy  # noqa: F401
 import files  # noqa: F401
+import firmware  # noqa: F401
 import harts  # noqa: F401
 import kinds  # noqa: F401
 import machine  # noqa: F401

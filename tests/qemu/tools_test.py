@@ -48,6 +48,12 @@ class Records(unittest.TestCase):
             self.check(text, b"", b"", text, None)
         self.check(b"\x01\x01o0001\x02a", b"a", b"", b"\x01", None)
 
+    def test_a_record_with_a_capital_letter_is_escaped(self):
+        self.check(b"\x01O0006\x02a\x10n\x10\x10b\x01E0000\x02\x01X0001\x024", b"a\n\x10b", b"", b"", 4)
+
+    def test_the_last_status_counts(self):
+        self.check(b"\x01x0001\x020\x01x0001\x021", b"", b"", b"", 1)
+
     def test_a_status_beyond_a_process_is_none(self):
         self.check(b"\x01x0003\x02256", b"", b"", b"", None)
         self.check(b"\x01x0003\x02255", b"", b"", b"", 255)
