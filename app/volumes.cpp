@@ -11,12 +11,18 @@
 namespace sluice::app {
 namespace {
 
+constexpr std::string_view kVirtioDisks = "vd";
+constexpr std::string_view kHowToHaveDisks =
+    "run.sh's --disk gives the machine one (QEMU: -device virtio-blk-device,drive=...)";
+
 struct DiskNames {
   Sink& out;
   bool any = false;
+  bool any_virtio = false;
 };
 
-void put_disk_names(Sink& out) {
+// Are there any of virtio's?
+bool put_disk_names(Sink& out) {
   DiskNames names{out};
   blk::for_each_disk(
       [](blk::Disk& disk, void* context) {
@@ -26,25 +32,28 @@ void put_disk_names(Sink& out) {
           format_to(list.out, ", {}", partition.name());
         }
         list.any = true;
+        list.any_virtio = list.any_virtio || disk.name().starts_with(kVirtioDisks);
       },
       &names);
   if (!names.any) {
-    out.put(
-        "there are none: run.sh's --disk IMAGE makes one (QEMU's -device "
-        "virtio-blk-device,drive=…)");
+    out.put("there are none");
   }
+  return names.any_virtio;
 }
 
-// A disk may be missing because its device waits for something, or was refused.
-void put_troubled_devices(Sink& out) {
+// A disk may be missing because its device waits for something, or was refused. Is there any such?
+bool put_troubled_devices(Sink& out) {
+  bool any = false;
   for (const dev::Bus& bus : dev::buses()) {
     for (const dev::Device& device : bus.devices()) {
       if (device.state() == dev::State::Deferred || device.state() == dev::State::Failed) {
         format_to(out, "; {} {}: {}", device.name(), dev::to_string(device.state()),
                   device.reason());
+        any = true;
       }
     }
   }
+  return any;
 }
 
 }  // namespace
@@ -60,8 +69,11 @@ bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice&
     return false;
   }
   format_to(out, "{}: {}: no such disk; ", command, name);
-  put_disk_names(out);
-  put_troubled_devices(out);
+  const bool any_virtio = put_disk_names(out);
+  const bool any_troubled = put_troubled_devices(out);
+  if (name.starts_with(kVirtioDisks) && !any_virtio && !any_troubled) {
+    format_to(out, "; {}", kHowToHaveDisks);
+  }
   out.put("\n");
   return false;
 }
