@@ -56,7 +56,28 @@ bool put_troubled_devices(Sink& out) {
   return any;
 }
 
+void put_why_no_disk(Sink& out) {
+  if (!put_troubled_devices(out)) {
+    format_to(out, "; {}", kHowToHaveDisks);
+  }
+}
+
 }  // namespace
+
+void suggest_disks(std::string_view command) {
+  bool any = false;
+  blk::for_each_disk(
+      [](blk::Disk& disk, void* context) {
+        *static_cast<bool*>(context) |= disk.name().starts_with(kVirtioDisks);
+      },
+      &any);
+  if (!any) {
+    console::Writer out(console::Stream::Error);
+    format_to(out, "{}: no virtio disk", command);
+    put_why_no_disk(out);
+    out.put("\n");
+  }
+}
 
 bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device) {
   const Result<void> opened = device.open(name);
@@ -70,9 +91,10 @@ bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice&
   }
   format_to(out, "{}: {}: no such disk; ", command, name);
   const bool any_virtio = put_disk_names(out);
-  const bool any_troubled = put_troubled_devices(out);
-  if (name.starts_with(kVirtioDisks) && !any_virtio && !any_troubled) {
-    format_to(out, "; {}", kHowToHaveDisks);
+  if (name.starts_with(kVirtioDisks) && !any_virtio) {
+    put_why_no_disk(out);
+  } else {
+    put_troubled_devices(out);
   }
   out.put("\n");
   return false;

@@ -1,6 +1,7 @@
 # A firmware for tests that lacks what it is told to lack: enough of the SBI for one hart of QEMU's virt machine.
 # Used by tests/qemu/firmware.py as QEMU's -bios. The word at LACKS has a bit for each row of `extensions` that is not to be
-# there (QEMU's loader device writes it); the tree given with it reserves the first 2 MiB, where this is.
+# there (QEMU's loader device writes it); the tree given with it reserves the first 2 MiB, where this is. The word behind it,
+# unless it is 0, is where the kernel is told that the tree is.
 # Reference: RISC-V SBI 2.0; OpenSBI's docs/firmware/fw_dynamic.md for what QEMU passes in a2.
 
         .equ    LACKS, 0x80010000
@@ -38,7 +39,11 @@ _start:
         csrw    mscratch, t0
         ld      t0, 16(a2)              # fw_dynamic_info.next_addr
         csrw    mepc, t0
-        li      t0, 1 << 11             # to supervisor mode
+        li      t0, LACKS
+        ld      t0, 8(t0)
+        beqz    t0, 2f
+        mv      a1, t0
+2:      li      t0, 1 << 11             # to supervisor mode
         csrw    mstatus, t0
         mret
 park:   wfi

@@ -18,15 +18,16 @@ def _build(*names):
     return os.path.join(build, "tests", *names)
 
 
-def _boot(words, lacks=(), options=(), changed=lambda tree: tree, boot_test=False, harts=1, **more):
-    """Boots on the firmware less the extensions of `lacks`, with the tree changed."""
+def _boot(words, lacks=(), options=(), changed=lambda tree: tree, boot_test=False, harts=1, told_tree=0, **more):
+    """Boots on the firmware less the extensions of `lacks`, with the tree changed; `told_tree`: where the firmware says it is."""
     mask = sum(1 << EXTENSIONS.index(name) for name in lacks)
     tree = changed(tree_of(words, harts)).replace("/dts-v1/;", f"/dts-v1/;\n{OWN_MEMORY}", 1)
     if options == NO_SSTC:
         tree = tree.replace("_sstc", "")
     with Scratch() as scratch:
         qemu = f"-bios {_build('firmware', 'lacking_firmware')} -dtb '{blob(scratch, tree)}' "
-        qemu += f"-device loader,addr={LACKS:#x},data={mask:#x},data-len=4"
+        qemu += f"-device loader,addr={LACKS:#x},data={mask:#x},data-len=4 "
+        qemu += f"-device loader,addr={LACKS + 8:#x},data={told_tree:#x},data-len=8"
         env = {"SLUICE_IMAGE": _build("boot", "boot_test")} if boot_test else None
         return run(*options, "--smp", str(harts), "--qemu", qemu, "--", words, env=env, timeout="30", **more)
 
@@ -58,6 +59,15 @@ def _firmware_timer():
 @case("a machine without any timer says so and runs")
 def _no_timer():
     _boot("dmesg; cat vda:/nothing", TIMER, options=NO_SSTC).expect(1, in_out=["timer: none: the firmware lacks TIME"], in_err=["vda"])
+
+
+@case("a tree without a clock's frequency boots, and says which one is taken")
+def _no_frequency():
+    def change(tree):
+        return "\n".join(line for line in tree.splitlines() if "timebase-frequency" not in line)
+
+    words = "dmesg; cat vda:/nothing"
+    _boot(words, changed=change).expect(1, in_out=["/cpus has no timebase-frequency; 10000000 Hz is taken"], in_err=["vda"])
 
 
 @case("the firmware's console serves where no serial line is driven, by DBCN or the legacy calls")
@@ -103,6 +113,16 @@ def _one_hart():
 def _legacy():
     result = _boot("dmesg; cat vda:/nothing", EXTENSIONS[:6] + ("BASE",), options=NO_SSTC, changed=without_uart, harts=2)
     result.expect(1, in_out=["firmware: SBI 0.0", "(SBI legacy set_timer)", "(legacy putchar)", "lacks IPI, RFENCE, HSM"])
+
+
+@case("a device tree where none can be is a panic that says where the firmware put it")
+def _tree_addresses():
+    for address, said in (
+        (0x80210000, "the firmware put it at 0x80210000, inside the image"),
+        (0x85000000, "none at 0x85000000 (no magic number"),
+        (0x85000004, "it is at 0x85000004, which is no place for one"),
+    ):
+        _boot("help", told_tree=address).expect(101, out="", in_err=["panic: ", said])
 
 
 @case("the prompt takes what is typed through the firmware")
