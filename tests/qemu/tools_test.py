@@ -209,6 +209,23 @@ class Elves(unittest.TestCase):
                     elf.Elf(path)
 
 
+class Doctor(unittest.TestCase):
+    SHELL = "bash env dirname df awk grep head sed sort paste tr cut timeout".split()
+
+    def test_every_tool_has_its_line_and_what_is_missing_is_told_with_how_to_get_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in self.SHELL:
+                os.symlink(shutil.which(name), os.path.join(folder, name))
+            words = [os.path.join(ROOT, "tools", "packages.sh"), "doctor"]
+            result = subprocess.run(words, env={"PATH": folder}, capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        rows = {(fields[0], fields[3]): fields for fields in map(str.split, result.stdout.splitlines()) if len(fields) > 3}
+        for tool, needed in (("cmake", "boot"), ("qemu-img", "test"), ("qemu-img", "bench"), ("gdb", "gdb")):
+            self.assertEqual(rows[tool, needed][1], "missing")
+        self.assertEqual(rows["cmake", "boot"][4:], ["apt-get", "install", "cmake"])
+        self.assertRegex(result.stdout, r"All of it at once: apt-get install .*cmake.* gdb-multiarch")
+
+
 class Build(unittest.TestCase):
     def test_a_build_that_fails_is_status_125(self):
         self.addCleanup(shutil.rmtree, os.path.join(ROOT, "build", "no-such-preset"), ignore_errors=True)
