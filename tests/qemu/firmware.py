@@ -18,7 +18,7 @@ def _build(*names):
     return os.path.join(build, "tests", *names)
 
 
-def _boot(words, lacks=(), options=(), changed=lambda tree: tree, boot_test=False, harts=1, told_tree=0, **more):
+def _boot(words, lacks=(), options=(), changed=lambda tree: tree, boot_test=False, harts=1, told_tree=0, log=False):
     """Boots on the firmware less the extensions of `lacks`, with the tree changed; `told_tree`: where the firmware says it is."""
     mask = sum(1 << EXTENSIONS.index(name) for name in lacks)
     tree = changed(tree_of(words, harts)).replace("/dts-v1/;", f"/dts-v1/;\n{OWN_MEMORY}", 1)
@@ -29,7 +29,10 @@ def _boot(words, lacks=(), options=(), changed=lambda tree: tree, boot_test=Fals
         qemu += f"-device loader,addr={LACKS:#x},data={mask:#x},data-len=4 "
         qemu += f"-device loader,addr={LACKS + 8:#x},data={told_tree:#x},data-len=8"
         env = {"SLUICE_IMAGE": _build("boot", "boot_test")} if boot_test else None
-        return run(*options, "--smp", str(harts), "--qemu", qemu, "--", words, env=env, timeout="30", **more)
+        log_words = ("--log", scratch.file("log")) if log else ()
+        result = run(*options, *log_words, "--smp", str(harts), "--qemu", qemu, "--", words, env=env, timeout="30")
+        result.log = read(scratch.file("log")) if log else b""
+        return result
 
 
 def without_uart(tree):
@@ -101,6 +104,14 @@ def _without_finisher(tree):
 def _no_power():
     result = _boot("dmesg; cat vda:/nothing", ["SRST", "shutdown"], changed=_without_finisher)
     result.expect(1, in_out=["the firmware lacks SRST: nobody switches this machine off"], in_err=["does not switch itself off"])
+
+
+@case("reboot goes through the firmware where there is no finisher, and is status 1 where neither can")
+def _reboot():
+    _boot("reboot; help", changed=_without_finisher).expect(0, out="")
+    result = _boot("reboot; help", ["SRST", "shutdown"], changed=_without_finisher, log=True)
+    result.expect(1, out="", in_err=["does not switch itself off"])
+    check(b"neither a test finisher nor the firmware (SRST) starts this machine again" in result.log, "not said in the log")
 
 
 @case("harts beside the first are left alone where the firmware lacks what they need, which is named")

@@ -210,7 +210,7 @@ class Elves(unittest.TestCase):
 
 
 class Doctor(unittest.TestCase):
-    SHELL = "bash env dirname df awk grep head sed sort paste tr cut timeout".split()
+    SHELL = "bash cat env dirname df awk grep head sed sort paste tr cut timeout".split()
 
     def test_every_tool_has_its_line_and_what_is_missing_is_told_with_how_to_get_it(self):
         with tempfile.TemporaryDirectory() as folder:
