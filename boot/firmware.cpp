@@ -9,7 +9,7 @@
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/timer.hpp>
 
-extern "C" void _start();
+extern "C" void _start();  // NOLINT(readability-identifier-naming): entry.S
 
 namespace sluice::boot {
 namespace {
