@@ -36,6 +36,7 @@ constexpr Command kCommands[] = {
     {"fault", "fault [KIND]", "causes a fault on purpose; without a kind, lists them", run_fault},
     {"help", "help [COMMAND]", "this list", run_help},
     {"poweroff", "poweroff [STATUS]", "ends the machine, with an exit status", run_poweroff},
+    {"reboot", "reboot", "starts the machine again", run_reboot},
 };
 
 }  // namespace

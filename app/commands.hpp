@@ -25,5 +25,6 @@ int run_pt(Session& session, Words words);
 int run_bench(Session& session, Words words);
 int run_help(Session& session, Words words);
 int run_poweroff(Session& session, Words words);
+int run_reboot(Session& session, Words words);
 
 }  // namespace sluice::app

@@ -88,6 +88,8 @@ int run_lsblk(Session&, Words words) {
         put_disk(to.out, disk, to.verbose);
       },
       &listing);
+  out.flush();
+  suggest_disks("lsblk");
   return kSucceeded;
 }
 

@@ -1,4 +1,4 @@
-// What a panic prints, and how the machine is switched off.
+// What a panic prints.
 #include <sluice/boot/panic.hpp>
 
 #include <array>
@@ -6,35 +6,20 @@
 
 #include <sluice/boot/backtrace.hpp>
 #include <sluice/boot/csr.hpp>
+#include <sluice/boot/end.hpp>
 #include <sluice/boot/exception.hpp>
-#include <sluice/boot/sbi.hpp>
+#include <sluice/boot/firmware.hpp>
 #include <sluice/boot/stop.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/panic.hpp>
-#include <sluice/kernel/power.hpp>
 #include <sluice_port.hpp>
 
 namespace sluice::boot {
 namespace {
 
 constexpr u32 kLogLines = 32;
-constexpr u64 kPowerOffTicks = 10'000'000;  // about a second; the clock may not be set up yet
-
-// The console before any driver, or where there is no serial line: the firmware's.
-class FirmwareConsole final : public console::Device {
- public:
-  void write(std::string_view bytes) override {
-    for (const char c : bytes) {
-      sbi::legacy_putchar(c);
-    }
-  }
-  int read() override { return -1; }
-  void enable_input() override {}
-};
-
-constinit FirmwareConsole sbi_console;
 
 class Report final : public Sink {
  public:
@@ -59,7 +44,7 @@ void say(FormatString<Args...> format, const Args&... args) {
   if (times <= 2) {
     power_off(kPanicStatus);
   }
-  sbi::shut_down();
+  firmware_shut_down();
   while (true) {
     csr::wait_for_interrupt();
   }
@@ -144,7 +129,7 @@ void begin_panic(u64 pc, std::string_view why) {
   stop_others();
   console::take_over();
   if (console::device() == nullptr) {
-    console::set_device(&sbi_console);
+    console::set_device(&firmware_console());
   } else {
     console::finish_interrupted_record();
   }
@@ -162,10 +147,6 @@ void begin_panic(u64 pc, std::string_view why) {
 
 }  // namespace
 
-console::Device& firmware_console() {
-  return sbi_console;
-}
-
 void panic_on_trap(const TrapFrame& frame) {
   std::array<char, 120> text;
   BufferSink cause(text);
@@ -174,36 +155,6 @@ void panic_on_trap(const TrapFrame& frame) {
   say("{}\n", cause.text());
   say_registers(frame);
   end_panic({.pc = frame.sepc, .ra = frame.x[1], .sp = frame.x[2], .s0 = frame.x[8]});
-}
-
-void power_off(u32 status) {
-  port::irq_save();
-  const Claim claim = claim_end();
-  if (claim == Claim::Others) {
-    stop_here(reinterpret_cast<u64>(__builtin_return_address(0)), port::this_hart().context);
-  }
-  if (claim == Claim::Ours) {
-    console::take_over();
-  }
-  std::array<char, 12> text;
-  BufferSink sink(text);
-  format_to<u32>(sink, "{}", status);
-  console::write(console::Stream::Exit, sink.text());
-  if (console::device() != nullptr) {
-    console::device()->drain();
-  }
-  if (power::device() != nullptr) {
-    power::device()->off(status);
-    // It happens a moment later, and until then what the firmware does would win, with status 0.
-    const u64 asked = port::ticks();
-    while (port::ticks() - asked < kPowerOffTicks) {
-      port::relax();
-    }
-  }
-  sbi::shut_down();
-  while (true) {
-    csr::wait_for_interrupt();
-  }
 }
 
 }  // namespace sluice::boot

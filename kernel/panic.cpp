@@ -1,4 +1,4 @@
-// The two ends of a program: both are the world's own.
+// The ends of a program: they are the world's own.
 #include <sluice/kernel/panic.hpp>
 
 #include <sluice/kernel/exit.hpp>
@@ -13,6 +13,10 @@ constinit PanicNote* notes = nullptr;
 
 void exit(u32 status) {
   port::exit(status);
+}
+
+void reboot() {
+  port::reboot();
 }
 
 void panic(std::string_view message) {

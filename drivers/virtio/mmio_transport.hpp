@@ -77,6 +77,9 @@ class MmioDriver final : public dev::PlatformDriver {
   std::span<const std::string_view> compatibles() const override;
   Result<void> probe(dev::Device& slot) override;
   void remove(dev::Device& slot) override;
+
+ private:
+  bool legacy_noted_ = false;  // in the log, once
 };
 
 }  // namespace sluice::virtio

@@ -37,6 +37,7 @@ Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask);
 void dma_free(const DmaBlock& block);
 
 [[noreturn]] void exit(u32 status);
+[[noreturn]] void reboot();
 [[noreturn]] void panic(std::string_view message);
 
 }  // namespace port

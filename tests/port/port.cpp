@@ -104,6 +104,9 @@ void dma_unmap(BusAddr bus, std::byte* data, u32 bytes, DmaDirection direction) 
 void exit(u32 status) {
   throw test::Exit{status};
 }
+void reboot() {
+  throw test::Exit{.reboots = true};
+}
 void panic(std::string_view message) {
   throw test::Panic(std::string(message));
 }

@@ -94,9 +94,10 @@ class Outside {
   virtual void wait(u64 deadline_ticks) = 0;
 };
 
-// What exit() throws on the host.
+// What exit() and reboot() throw on the host.
 struct Exit {
-  u32 status;
+  u32 status = 0;
+  bool reboots = false;
 };
 
 // An interrupt controller of the test's own: raise() makes a source pending, and World::deliver()

@@ -223,6 +223,10 @@ void exit(u32 status) {
   std::exit(static_cast<int>(status));
 }
 
+void reboot() {
+  std::exit(0);
+}
+
 void panic(std::string_view message) {
   std::fprintf(stderr, "panic: hart %u: %.*s\n", this_hart().index,
                static_cast<int>(message.size()), message.data());

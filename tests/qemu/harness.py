@@ -50,7 +50,7 @@ class Result:
         return self
 
     def fail(self, reason):
-        shown = " ".join(self.words)
+        shown = " ".join(word if isinstance(word, str) else repr(word) for word in self.words)
         raise Mismatch(
             f"{reason}\n--- {shown}\n--- status {self.status}, standard output:\n{self.out[:3000].decode('utf-8', 'replace')}"
             f"\n--- standard error:\n{self.err[-6000:].decode('utf-8', 'replace')}"

@@ -30,13 +30,17 @@ def show(size):
     return f"{size // GIB}G" if size % GIB == 0 else f"{-(-size // MIB)}M"
 
 
+def _tree_behind(end):
+    """Where newer ones put the tree."""
+    return -(-end // (2 * MIB)) * (2 * MIB)
+
+
 def _fits(memory, kernel_end, image, farthest_start):
     start = KERNEL_OFFSET + min(memory // 2, farthest_start)
     end = start + image
     top = min(memory, TREE_LIMIT)
     tree = (top - TREE_BYTES) // (2 * MIB) * (2 * MIB)  # of QEMU before version 10
-    tree_behind = -(-end // (2 * MIB)) * (2 * MIB)  # of newer ones
-    return kernel_end <= start and end <= tree and tree_behind + TREE_BYTES <= top
+    return kernel_end <= start and end <= tree and _tree_behind(end) + TREE_BYTES <= top
 
 
 def _is_enough(memory, kernel_end, image, qemu_major):
@@ -64,6 +68,9 @@ def choose(asked, elf_end, image, qemu_major):
     if asked is not None:
         asked_bytes = parse(asked)
     if image is None:
+        smallest = _tree_behind(elf_end - RAM_BASE) + TREE_BYTES
+        if asked is not None and asked_bytes < smallest:
+            raise UsageError(f"--mem {asked} is too small for kernel and device tree: they need {show(smallest)}")
         return asked or show(DEFAULT)
     power, smallest = needed(elf_end - RAM_BASE, image, qemu_major)
     if asked is None:

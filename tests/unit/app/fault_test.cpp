@@ -34,7 +34,7 @@ TEST_CASE("pt shows each level of a walk, and where it ended") {
   CHECK(machine.out ==
         "0x80201234 by Sv39\n"
         "level 2: table 0x80001000, entry 2: 0x20000801 next table 0x80002000\n"
-        "level 1: table 0x80002000, entry 1: 0x200800cf RWX---AD\n"
+        "level 1: table 0x80002000, entry 1: 0x200800cf RWX--AD\n"
         "physical address 0x80201234, in a page of 2048 KiB\n");
   walk.steps[1].entry = 0;
   CHECK(machine.run("pt 0x80201234") == 0);
