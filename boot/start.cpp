@@ -12,6 +12,8 @@
 #include <sluice/boot/stacks.hpp>
 #include <sluice/boot/trap.hpp>
 #include <sluice/drivers/base/platform_bus.hpp>
+#include <sluice/drivers/base/pm.hpp>
+#include <sluice/drivers/base/probe.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/console.hpp>
@@ -127,6 +129,7 @@ void bring_up_devices() {
       shown = true;
     }
   }
+  dev::wait_for_device_probe();
 }
 
 u32 run_main() {
