@@ -5,7 +5,7 @@
 
 #include "command.hpp"
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/drivers/block/disk.hpp>
 
 namespace sluice::app {

@@ -17,6 +17,8 @@
 #include <sluice/boot/stacks.hpp>
 #include <sluice/boot/trap.hpp>
 #include <sluice/drivers/base/platform_bus.hpp>
+#include <sluice/drivers/base/pm.hpp>
+#include <sluice/drivers/base/probe.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/console.hpp>
@@ -159,6 +161,7 @@ void bring_up_devices() {
       shown = true;
     }
   }
+  dev::wait_for_device_probe();
 }
 
 u32 run_main() {

@@ -46,13 +46,7 @@ Result<void> MmioDriver::probe(dev::Device& slot) {
   Device* const device = TRY(slot.make<Device>(free_name(*bus, name), &slot, *transport));
   TRY(slot.request_irq(
       0, [](void* context) { static_cast<Device*>(context)->handle_interrupt(); }, device));
-  slot.driver_data = device;
-  return bus->add_device(*device);
-}
-
-void MmioDriver::remove(dev::Device& slot) {
-  Device& device = *static_cast<Device*>(slot.driver_data);
-  device.bus()->remove_device(device);
+  return slot.add_child(*bus, *device);
 }
 
 }  // namespace sluice::virtio
