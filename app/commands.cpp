@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"unbind", "unbind DEVICE...", "takes devices from their drivers", run_unbind},
     {"suspend", "suspend DEVICE...", "quiets devices; what is asked of them waits", run_suspend},
     {"resume", "resume DEVICE...", "wakes suspended devices", run_resume},
+    {"free", "free", "who holds how much memory", run_free},
     {"dmesg", "dmesg", "the log", run_dmesg},
     {"bench",
      "bench --filename=DEVICE|PATH [--rw=read|write|randread|randwrite|randrw|trim] [--bs=4k]\n"
