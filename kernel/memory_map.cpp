@@ -32,6 +32,20 @@ void must_add(RangeSet& set, AddressRange range, std::string_view what) {
   }
 }
 
+// Calls `use(fdt::Range)` for each range of the node's `reg`.
+template <class Use>
+void for_each_range(fdt::Node node, Use use) {
+  const std::optional<fdt::Property> reg = node.property("reg");
+  const usize most = reg ? reg->value.size() / sizeof(u32) : 0;
+  for (u32 i = 0; i < most; ++i) {
+    if (const std::optional<fdt::Range> range = node.reg(i)) {
+      use(*range);
+    } else if (i == 0 || node.reg(i + 1)) {
+      log::error("device tree: {}: entry {} of its reg makes no sense; ignored", node.name(), i);
+    }
+  }
+}
+
 }  // namespace
 
 bool RangeSet::add(AddressRange range) {
@@ -127,9 +141,7 @@ void MemoryMap::find_memory(const fdt::Tree& tree, u64 limit, AddressRange image
     if (node.text("device_type") != "memory" || !node.enabled()) {
       continue;
     }
-    for (u32 i = 0; const std::optional<fdt::Range> range = node.reg(i); ++i) {
-      add_memory(*range, limit);
-    }
+    for_each_range(node, [&](fdt::Range range) { add_memory(range, limit); });
   }
   if (memory_.all().empty()) {
     panic("device tree: no usable memory node (device_type = \"memory\" with a reg)");
@@ -163,9 +175,7 @@ void MemoryMap::find_reserved(const fdt::Tree& tree, AddressRange image) {
     reserve(*range, image);
   }
   for (const fdt::Node node : tree.find("/reserved-memory").children()) {
-    for (u32 i = 0; const std::optional<fdt::Range> range = node.reg(i); ++i) {
-      reserve(*range, image);
-    }
+    for_each_range(node, [&](fdt::Range range) { reserve(range, image); });
   }
 }
 
