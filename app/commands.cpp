@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"suspend", "suspend [DEVICE...|all]", "quiets devices; what is asked of them waits",
      run_suspend},
     {"resume", "resume [DEVICE...|all]", "wakes suspended devices", run_resume},
+    {"free", "free", "who holds how much memory", run_free},
     {"dmesg", "dmesg", "the log", run_dmesg},
     {"bench",
      "bench --filename=DEVICE|PATH [--rw=read|write|randread|randwrite|randrw|trim] [--bs=4k]\n"

@@ -19,6 +19,7 @@ int run_bind(Session& session, Words words);
 int run_unbind(Session& session, Words words);
 int run_suspend(Session& session, Words words);
 int run_resume(Session& session, Words words);
+int run_free(Session& session, Words words);
 int run_dmesg(Session& session, Words words);
 int run_fault(Session& session, Words words);
 int run_pt(Session& session, Words words);

@@ -11,8 +11,9 @@
 
 namespace sluice::boot {
 
-// Finds memory in the tree. Panics where it names none. The first to be called.
-void find_memory(const fdt::Tree& tree);
+// Finds memory in the tree. Panics where it names none, or none beneath the image and the stacks of
+// `harts` harts. The first to be called.
+void find_memory(const fdt::Tree& tree, u32 harts);
 // Is all of [start, end) memory?
 bool is_memory(u64 start, u64 end);
 

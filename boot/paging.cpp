@@ -10,6 +10,7 @@
 #include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/memory.hpp>
+#include <sluice/kernel/memory_usage.hpp>
 #include <sluice/kernel/panic.hpp>
 
 namespace sluice::boot {
@@ -111,12 +112,17 @@ u64 address_limit() {
 
 Result<void> PageTables::init(PageAllocator& pages) {
   pages_ = &pages;
-  root_ = static_cast<Entry*>(pages.allocate(1));
-  if (root_ == nullptr) {
-    return fail(Errc::NoMemory);
+  root_ = make_table();
+  return root_ != nullptr ? Result<void>{} : fail(Errc::NoMemory);
+}
+
+PageTables::Entry* PageTables::make_table() {
+  void* const page = pages_->allocate(1);
+  if (page == nullptr) {
+    return nullptr;
   }
-  std::memset(root_, 0, kPageBytes);
-  return {};
+  memory_usage::hold(Holder::PageTables, kPageBytes);
+  return static_cast<Entry*>(std::memset(page, 0, kPageBytes));
 }
 
 Result<void> PageTables::map_page(u64 address, u32 level, u64 flags) {
@@ -127,12 +133,11 @@ Result<void> PageTables::map_page(u64 address, u32 level, u64 flags) {
       return fail(Errc::Invalid);
     }
     if ((entry & kValid) == 0) {
-      void* page = pages_->allocate(1);
-      if (page == nullptr) {
+      const Entry* const next = make_table();
+      if (next == nullptr) {
         return fail(Errc::NoMemory);
       }
-      std::memset(page, 0, kPageBytes);
-      entry = entry_for(page);
+      entry = entry_for(next);
     }
     table = table_of(entry);
   }

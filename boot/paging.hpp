@@ -45,6 +45,7 @@ class PageTables {
 
  private:
   using Entry = u64;
+  Entry* make_table();  // empty; null where there is no memory
   Result<void> map_page(u64 address, u32 level, u64 flags);
 
   PageAllocator* pages_ = nullptr;

@@ -23,6 +23,7 @@
 #include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/entropy.hpp>
+#include <sluice/kernel/fail_alloc.hpp>
 #include <sluice/kernel/fdt.hpp>
 #include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/log.hpp>
@@ -46,6 +47,7 @@ namespace {
 constexpr u64 kHighestHartId = 0xffff'ffff;
 constexpr usize kTreeHeaderBytes = 40;
 constexpr usize kMaxTreeBytes = 2 * 1024 * 1024;
+constexpr u32 kFailedStatus = 1;
 constexpr u32 kStatusMask = 0xff;  // what a process can say
 
 constinit fdt::Tree tree;
@@ -75,6 +77,7 @@ void parse_tree(u64 address) {
 void read_command_line() {
   command_line::set(tree.find("/chosen").text("bootargs").value_or(""));
   console::use_records(command_line::value("console") == "records");
+  fail_alloc::set(command_line::number("fail_alloc", 1, ~u64{0}).value_or(0));
   if (const auto level = command_line::number("loglevel", 0, 7)) {
     log::set_level(static_cast<log::Level>(*level));
   }
@@ -172,8 +175,8 @@ u32 run_main() {
   std::array<char, 64> name{};
   image.name.copy(name.data(), name.size() - 1);
   if (storage == nullptr || argv == nullptr) {
-    log::error("command line: too long for the memory there is");
-    return kPanicStatus;
+    print_error("{}: no memory for the command line\n", image.name);
+    return kFailedStatus;
   }
   usize argc = 0;
   argv[argc++] = name.data();
@@ -226,10 +229,11 @@ void start_kernel(sluice::u64 tree_address) {
   report_firmware(harts_in(tree), has_sstc);
   report_command_line();
   choose_paging_mode(command_line::value("mmu").value_or(""));
-  find_memory(tree);
+  const u32 harts = wanted_harts(tree);
+  find_memory(tree, harts);
   take_seed();
   set_stack_guard(entropy::seed64());
-  set_up_memory(tree, tree_address, wanted_harts(tree));
+  set_up_memory(tree, tree_address, harts);
   for (auto* constructor = __init_array_start; constructor != __init_array_end; ++constructor) {
     (*constructor)();
   }

@@ -8,6 +8,7 @@
 #include <span>
 #include <utility>
 
+#include <sluice/kernel/memory_usage.hpp>
 #include <sluice/kernel/result.hpp>
 #include <sluice_port.hpp>
 
@@ -25,6 +26,7 @@ class DmaBuffer {
   }
   ~DmaBuffer() {
     if (block_.data != nullptr) {
+      memory_usage::release(Holder::Dma, block_.bytes);
       port::dma_free(block_);
     }
   }
@@ -33,6 +35,7 @@ class DmaBuffer {
   static Result<DmaBuffer> allocate(usize bytes, usize alignment, u64 mask) {
     DmaBuffer buffer;
     buffer.block_ = TRY(port::dma_allocate(bytes, alignment, mask));
+    memory_usage::hold(Holder::Dma, buffer.block_.bytes);
     std::memset(buffer.block_.data, 0, bytes);
     return buffer;
   }

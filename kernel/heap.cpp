@@ -3,7 +3,9 @@
 
 #include <bit>
 
+#include <sluice/kernel/fail_alloc.hpp>
 #include <sluice/kernel/hart.hpp>
+#include <sluice/kernel/memory_usage.hpp>
 #include <sluice/kernel/panic.hpp>
 
 namespace sluice {
@@ -26,10 +28,18 @@ constexpr u32 class_of(usize bytes) {
 
 }  // namespace
 
+void* Heap::take_pages(usize pages) {
+  void* const taken = pages_.allocate(pages);
+  if (taken != nullptr) {
+    memory_usage::hold(Holder::Heap, pages * kPageBytes);
+  }
+  return taken;
+}
+
 void* Heap::take_chunk(u32 size_class) {
   const usize bytes = kSmallest << size_class;
   if (free_[size_class] == nullptr) {
-    auto* page = static_cast<std::byte*>(pages_.allocate(1));
+    auto* page = static_cast<std::byte*>(take_pages(1));
     if (page == nullptr) {
       return nullptr;
     }
@@ -42,17 +52,25 @@ void* Heap::take_chunk(u32 size_class) {
   return chunk;
 }
 
+void Heap::count(usize chunk_bytes) {
+  const usize now = allocated_bytes() + chunk_bytes;
+  allocated_bytes_.store(now, std::memory_order_relaxed);
+  if (now > peak_bytes()) {
+    peak_bytes_.store(now, std::memory_order_relaxed);
+  }
+}
+
 void* Heap::allocate(usize bytes, usize alignment) {
   SLUICE_ASSERT(port::this_hart().context != Context::Irq);
   const usize slack = alignment > sizeof(Header) ? alignment : 0;
   const usize needed = bytes + sizeof(Header) + slack;
-  if (needed < bytes) {
+  if (needed < bytes || fail_alloc::fails(bytes)) {
     return nullptr;
   }
   const LockGuard guard(lock_);
   const bool small = needed <= kLargestClass;
   const usize chunk_bytes = small ? kSmallest << class_of(needed) : pages_for(needed) * kPageBytes;
-  void* chunk = small ? take_chunk(class_of(needed)) : pages_.allocate(pages_for(needed));
+  void* chunk = small ? take_chunk(class_of(needed)) : take_pages(pages_for(needed));
   if (chunk == nullptr) {
     return nullptr;
   }
@@ -60,7 +78,7 @@ void* Heap::allocate(usize bytes, usize alignment) {
   const u64 data = align_up(start + sizeof(Header), alignment > 16 ? alignment : 16);
   new (reinterpret_cast<void*>(data - sizeof(Header)))
       Header{kLive, static_cast<u32>(data - sizeof(Header) - start), chunk_bytes};
-  allocated_bytes_.fetch_add(chunk_bytes, std::memory_order_relaxed);
+  count(chunk_bytes);
   return reinterpret_cast<void*>(data);
 }
 
@@ -79,6 +97,7 @@ void Heap::free(void* memory) {
     const u32 size_class = class_of(bytes);
     free_[size_class] = new (chunk) FreeChunk{free_[size_class]};
   } else {
+    memory_usage::release(Holder::Heap, bytes);
     pages_.free(chunk, bytes / kPageBytes);
   }
 }

@@ -20,19 +20,25 @@ class Heap {
   void* allocate(usize bytes, usize alignment = 16);
   void free(void* memory);
 
+  // With headers, and rounded up as chunks are.
   usize allocated_bytes() const { return allocated_bytes_.load(std::memory_order_relaxed); }
+  // The most that were allocated at once.
+  usize peak_bytes() const { return peak_bytes_.load(std::memory_order_relaxed); }
 
  private:
   struct FreeChunk {
     FreeChunk* next;
   };
+  void* take_pages(usize pages);
   void* take_chunk(u32 size_class);
+  void count(usize chunk_bytes);
 
   static constexpr u32 kClasses = 7;  // 32, 64, … 2048 bytes, header included
   PageAllocator& pages_;
   SpinLock lock_;  // protects the free lists and the headers' magic numbers
   std::array<FreeChunk*, kClasses> free_{};
-  std::atomic<usize> allocated_bytes_{0};
+  std::atomic<usize> allocated_bytes_{0};  // written under the lock, as the next
+  std::atomic<usize> peak_bytes_{0};
 };
 
 }  // namespace sluice

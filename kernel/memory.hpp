@@ -16,15 +16,13 @@ constexpr usize pages_for(u64 bytes) {
 
 struct PageDeleter {
   usize count = 0;
-  void operator()(std::byte* pages) const { port::free_pages(pages, count); }
+  void operator()(std::byte* pages) const;
 };
 
 // A run of adjacent pages, page-aligned, given back on destruction; null where there were none.
 using Pages = std::unique_ptr<std::byte[], PageDeleter>;
 
 // `count` adjacent pages, not zeroed.
-inline Pages allocate_pages(usize count) {
-  return Pages(port::allocate_pages(count), PageDeleter{count});
-}
+Pages allocate_pages(usize count);
 
 }  // namespace sluice

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 
+#include <sluice/kernel/fail_alloc.hpp>
 #include <sluice/kernel/panic.hpp>
 
 namespace sluice {
@@ -72,7 +73,7 @@ void PageAllocator::free(void* start, usize pages) {
 }
 
 void* PageAllocator::allocate(usize pages) {
-  if (pages == 0 || pages > (usize{1} << (kOrders - 1))) {
+  if (pages == 0 || pages > (usize{1} << (kOrders - 1)) || fail_alloc::fails(pages * kPageBytes)) {
     return nullptr;
   }
   const u32 wanted = static_cast<u32>(std::bit_width(pages - 1));

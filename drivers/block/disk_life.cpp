@@ -101,6 +101,7 @@ Result<void> Disk::add() {
     return fail(Errc::Invalid);
   }
   if (statistics_ == nullptr) {
+    log::error("{}: no memory for its statistics", name());
     return fail(Errc::NoMemory);
   }
   if (name().empty()) {
@@ -118,6 +119,9 @@ Result<void> Disk::add() {
 void Disk::find_partitions() {
   const Result<PartitionTable> table = PartitionTable::read(*this);
   if (!table || table->entries().empty()) {
+    if (!table && table.error() == Errc::NoMemory) {
+      log::error("{}: no memory to read its partition table", name());
+    }
     return;
   }
   partition_storage_.reset(new (std::nothrow) Partition[table->entries().size()]);

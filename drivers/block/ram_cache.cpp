@@ -28,7 +28,7 @@ ByteRange RamCache::range_of(u64 page) const {
 
 // A copy of the page as the store has it; null where there is no memory.
 std::byte* RamCache::copy_of(u64 page) const {
-  std::byte* const copy = allocate_pages(1).release();
+  std::byte* const copy = take_ram_page();
   if (copy != nullptr) {
     const ByteRange range = range_of(page);
     store_.read(range.offset, {copy, static_cast<usize>(range.bytes)});
@@ -60,7 +60,7 @@ Status RamCache::save_page(u64 page) {
   std::byte* nothing = nullptr;
   if (!saved.durable.compare_exchange_strong(nothing, copy, std::memory_order_acq_rel)) {
     if (copy != &all_zeroes_) {
-      port::free_pages(copy, 1);
+      give_ram_page(copy);
     }
     return Status::Ok;
   }
@@ -76,7 +76,7 @@ Status RamCache::make_durable(const ByteRange& range) {
     const PagePiece piece = first_piece(range.offset + done, range.bytes - done);
     std::byte* saved = saved_[piece.page].durable.load(std::memory_order_relaxed);
     if (saved == &all_zeroes_) {
-      saved = allocate_pages(1).release();
+      saved = take_ram_page();
       if (saved == nullptr) {
         return Status::NoSpace;
       }
@@ -103,7 +103,7 @@ void RamCache::forget(u64 page) {
   first_dirty_.store(saved.next_dirty, std::memory_order_relaxed);
   std::byte* const copy = saved.durable.exchange(nullptr, std::memory_order_relaxed);
   if (copy != &all_zeroes_) {
-    port::free_pages(copy, 1);
+    give_ram_page(copy);
   }
 }
 

@@ -5,7 +5,22 @@
 #include <cstring>
 #include <new>
 
+#include <sluice/kernel/memory_usage.hpp>
+
 namespace sluice::blk {
+
+std::byte* take_ram_page() {
+  std::byte* const page = port::allocate_pages(1);
+  if (page != nullptr) {
+    memory_usage::hold(Holder::RamDisk, kPageBytes);
+  }
+  return page;
+}
+
+void give_ram_page(std::byte* page) {
+  memory_usage::release(Holder::RamDisk, kPageBytes);
+  port::free_pages(page, 1);
+}
 
 Result<RamStore> RamStore::sparse(u64 capacity_bytes) {
   RamStore store(capacity_bytes);
@@ -85,15 +100,16 @@ Status RamStore::write(u64 offset, std::span<const std::byte> from) {
 // A page of zeroes in the table; null where there is no memory. Of several harts that need the same
 // page at once one is first, and the others take its page.
 std::byte* RamStore::make_page(u64 page) {
-  Pages made = allocate_pages(1);
+  std::byte* const made = take_ram_page();
   if (made == nullptr) {
     return nullptr;
   }
-  std::memset(made.get(), 0, kPageBytes);
+  std::memset(made, 0, kPageBytes);
   std::byte* there = nullptr;
-  if (pages_[page].compare_exchange_strong(there, made.get(), std::memory_order_acq_rel)) {
-    return made.release();
+  if (pages_[page].compare_exchange_strong(there, made, std::memory_order_acq_rel)) {
+    return made;
   }
+  give_ram_page(made);
   return there;
 }
 
@@ -107,7 +123,7 @@ void RamStore::write_zeroes(const ByteRange& range) {
     std::byte* const page = pages_[piece.page].load(std::memory_order_relaxed);
     if (page != nullptr && piece.bytes == kPageBytes) {
       pages_[piece.page].store(nullptr, std::memory_order_relaxed);
-      port::free_pages(page, 1);
+      give_ram_page(page);
     } else if (page != nullptr) {
       std::memset(page + piece.offset, 0, piece.bytes);
     }

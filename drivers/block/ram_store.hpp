@@ -39,6 +39,10 @@ constexpr ByteRange whole_pages(const ByteRange& range) {
   return start < end ? ByteRange{start, end - start} : ByteRange{start, 0};
 }
 
+// A page of memory for a RAM disk, counted as such; null where there is none. Task or work.
+std::byte* take_ram_page();
+void give_ram_page(std::byte* page);
+
 // Offsets and lengths are in bytes; the caller keeps them inside the capacity.
 class RamStore {
  public:

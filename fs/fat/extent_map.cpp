@@ -37,7 +37,7 @@ void ExtentMap::append(const Extent& extent, u32 limit) {
 // Pieces are mostly of about the same size: the search begins where the place would be then, and
 // doubles its steps until it has gone past it.
 const Extent* ExtentMap::at_or_before(u32 file_cluster) const {
-  if (count_ == 0) {
+  if (count_ == 0 || extents_[0].file_cluster > file_cluster) {
     return nullptr;
   }
   const auto is_behind = [this, file_cluster](u32 index) {
@@ -52,7 +52,7 @@ const Extent* ExtentMap::at_or_before(u32 file_cluster) const {
       high = low;
       low -= std::min(low, step);
       step *= 2;
-    } while (is_behind(low));  // the first is at 0
+    } while (is_behind(low));  // the first is not
   } else {
     for (; step < high - low; step *= 2) {
       if (is_behind(low + step)) {

@@ -32,8 +32,8 @@ class ExtentMap {
   // there is no room it forgets others. Task.
   void append(const Extent& extent, u32 limit = kMaxExtents);
 
-  // The run that contains the place, or the last kept one before it. Null where nothing was
-  // appended. Any context.
+  // The run that contains the place, or the last kept one before it. Null where none is:
+  // nothing was appended, or there was no memory for the first. Any context.
   const Extent* at_or_before(u32 file_cluster) const;
 
   u32 runs() const { return appended_; }

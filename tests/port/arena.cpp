@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string_view>
 
+#include <sluice/kernel/fail_alloc.hpp>
+
 #if __has_include(<sanitizer/asan_interface.h>)
 #include <sanitizer/asan_interface.h>
 #endif
@@ -97,7 +99,7 @@ void Arena::give_back(std::map<u64, Region>::iterator region) {
 }
 
 Result<port::DmaBlock> Arena::allocate(usize bytes, usize alignment, u64 mask) {
-  if (allocations_left == 0) {
+  if (allocations_left == 0 || fail_alloc::fails(bytes)) {
     return fail(Errc::NoMemory);
   }
   --allocations_left;
@@ -118,7 +120,7 @@ Result<BusAddr> Arena::map(std::byte* data, u32 bytes, port::DmaDirection direct
   if (bytes == 0) {
     throw Panic("mapping of no bytes");
   }
-  if (allocations_left == 0) {
+  if (allocations_left == 0 || fail_alloc::fails(bytes)) {
     return fail(Errc::NoMemory);
   }
   --allocations_left;

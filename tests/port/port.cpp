@@ -5,7 +5,9 @@
 
 #include <cstdlib>
 
+#include <sluice/kernel/fail_alloc.hpp>
 #include <sluice/kernel/hart.hpp>
+#include <sluice/kernel/memory.hpp>
 
 namespace sluice {
 
@@ -68,7 +70,7 @@ PageWalk walk_page_tables(u64) {
 
 std::byte* allocate_pages(usize count) {
   test::Arena& arena = World::current().arena;
-  if (arena.allocations_left == 0) {
+  if (arena.allocations_left == 0 || fail_alloc::fails(count * kPageBytes)) {
     return nullptr;
   }
   --arena.allocations_left;

@@ -13,6 +13,7 @@ import harts  # noqa: F401
 import kinds  # noqa: F401
 import machine  # noqa: F401
 import measuring  # noqa: F401
+import memory  # noqa: F401
 import partitions  # noqa: F401
 import prompt  # noqa: F401
 import request_layer  # noqa: F401

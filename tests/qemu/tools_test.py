@@ -140,9 +140,11 @@ class Memory(unittest.TestCase):
         with self.assertRaisesRegex(UsageError, "needs 1[67]M"):
             memory_size.choose("15", self.END, 5 * self.MIB, 7)
 
-    def test_too_little_for_the_kernel_alone_is_refused_with_what_is_needed(self):
+    def test_a_kernel_alone_needs_room_below_the_tree(self):
+        self.assertEqual(memory_size.choose(None, self.END, None, 7), "128M")
         self.assertEqual(memory_size.choose("5M", self.END, None, 7), "5M")
-        with self.assertRaisesRegex(UsageError, "--mem 4M .* need 5M"):
+        self.assertEqual(memory_size.choose("8G", self.END, None, 10), "8G")
+        with self.assertRaisesRegex(UsageError, "--mem 4M is too small for this kernel: it needs 5M"):
             memory_size.choose("4M", self.END, None, 7)
 
     def test_an_image_beyond_the_tree_is_refused(self):

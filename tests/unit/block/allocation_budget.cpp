@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <new>
 
+#include <sluice/kernel/fail_alloc.hpp>
+
 namespace sluice::test {
 namespace {
 
@@ -19,7 +21,7 @@ void* allocate(std::size_t bytes, std::size_t alignment) {
 }
 
 void* allocate_in_budget(std::size_t bytes, std::size_t alignment) {
-  if (budget == 0) {
+  if (budget == 0 || sluice::fail_alloc::fails(bytes)) {
     refused = true;
     return nullptr;
   }

@@ -1,5 +1,5 @@
 // Lets allocations fail: while an AllocationBudget lives, `new (std::nothrow)` gives null once the
-// budget is used up.
+// budget is used up. So does the one that fail_alloc (kernel/fail_alloc.hpp) has counted down to.
 #pragma once
 
 #include <cstddef>

@@ -81,3 +81,13 @@ TEST_CASE("a run that comes in parts is one run") {
     }
   }
 }
+
+TEST_CASE("an extent map without memory for the first run knows no place before the second") {
+  ExtentMap map;
+  map.append(run(0), 0);  // there is room for none
+  map.append(run(1));
+  map.append(run(2));
+  CHECK(map.at_or_before(0) == nullptr);
+  CHECK(map.at_or_before(run(1).file_cluster)->cluster == run(1).cluster);
+  CHECK(map.at_or_before(run(2).file_cluster)->cluster == run(2).cluster);
+}

@@ -2,6 +2,7 @@
 #include "tests/catch.hpp"
 
 #include "tests/port/world.hpp"
+#include "tests/unit/base/log_lines.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -10,7 +11,11 @@
 #include <random>
 #include <vector>
 
+#include <sluice/kernel/dma.hpp>
+#include <sluice/kernel/fail_alloc.hpp>
 #include <sluice/kernel/heap.hpp>
+#include <sluice/kernel/memory.hpp>
+#include <sluice/kernel/memory_usage.hpp>
 #include <sluice/kernel/page_allocator.hpp>
 
 using namespace sluice;
@@ -242,4 +247,67 @@ TEST_CASE("heap: a random run never gives memory twice and loses none") {
     heap.free(piece.start);
   }
   CHECK(heap.allocated_bytes() == 0);
+}
+
+TEST_CASE("heap: its pages are counted as held, its pieces as allocated, and the most of them") {
+  test::World world;
+  Ram ram(64);
+  ram.allocator.free(ram.base(), 64);
+  Heap heap(ram.allocator);
+  const u64 held_before = memory_usage::held(Holder::Heap);
+  const auto held = [&] { return memory_usage::held(Holder::Heap) - held_before; };
+  void* const small = heap.allocate(40);
+  CHECK(heap.allocated_bytes() == 64);
+  CHECK(held() == kPageBytes);
+  void* const large = heap.allocate(2 * kPageBytes);
+  CHECK(heap.allocated_bytes() == 64 + 3 * kPageBytes);
+  CHECK(held() == 4 * kPageBytes);
+  heap.free(large);
+  heap.free(small);
+  CHECK(heap.allocated_bytes() == 0);
+  CHECK(heap.peak_bytes() == 64 + 3 * kPageBytes);
+  CHECK(held() == kPageBytes);  // its free list's
+}
+
+TEST_CASE("pages and DMA memory are counted as long as somebody has them") {
+  test::World world;
+  const u64 buffers = memory_usage::held(Holder::Buffers);
+  const u64 dma = memory_usage::held(Holder::Dma);
+  {
+    const Pages pages = allocate_pages(3);
+    REQUIRE(pages != nullptr);
+    CHECK(memory_usage::held(Holder::Buffers) == buffers + 3 * kPageBytes);
+    Result<DmaBuffer> buffer = DmaBuffer::allocate(4096, 4096, ~u64{0});
+    REQUIRE(buffer);
+    const DmaBuffer moved = std::move(*buffer);
+    CHECK(memory_usage::held(Holder::Dma) == dma + moved.bytes().size());
+    world.arena.allocations_left = 0;
+    CHECK(allocate_pages(1) == nullptr);
+    CHECK_FALSE(DmaBuffer::allocate(4096, 4096, ~u64{0}));
+    world.arena.allocations_left = ~usize{0};
+  }
+  CHECK(memory_usage::held(Holder::Buffers) == buffers);
+  CHECK(memory_usage::held(Holder::Dma) == dma);
+}
+
+TEST_CASE("fail_alloc: the n-th allocation of heap and page allocator fails, once, and is logged") {
+  test::World world;
+  Ram ram(64);
+  ram.allocator.free(ram.base(), 64);
+  Heap heap(ram.allocator);
+  std::string outcomes;
+  const test::LogLines log;
+  // The first piece of the heap is two allocations: it has no page yet. The second is one.
+  for (u64 nth = 1; nth <= 5; ++nth) {
+    fail_alloc::set(nth);
+    Heap fresh(ram.allocator);
+    outcomes += fresh.allocate(20) != nullptr ? '+' : '-';
+    outcomes += fresh.allocate(20) != nullptr ? '+' : '-';
+    outcomes += ram.allocator.allocate(1) != nullptr ? '+' : '-';
+    outcomes += ram.allocator.allocate(1) != nullptr ? "+ " : "- ";
+  }
+  CHECK(outcomes == "-+++ -+++ +-++ ++-+ +++- ");
+  CHECK(fail_alloc::left == 0);
+  CHECK(log.has("fail_alloc: an allocation of 20 bytes fails on purpose"));
+  CHECK(log.has("fail_alloc: an allocation of 4096 bytes fails on purpose"));
 }
