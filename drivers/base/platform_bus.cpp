@@ -74,12 +74,16 @@ class InterruptCells {
   std::optional<u32> cells_;
 };
 
-bool add_irq(Device& device, u32 phandle, u32 source) {
+// Cell `at` of a property is the source, and the one behind it its trigger, where there are two.
+bool add_irq(Device& device, u32 phandle, std::string_view property, u32 at, u32 cells) {
   if (device.irq_count == device.irqs.size()) {
     log::debug("{}: only its first {} interrupts are used", device.name(), device.irq_count);
     return false;
   }
-  device.irqs[device.irq_count++] = {phandle, source};
+  const fdt::Node node = device.node;
+  const u32 trigger = cells > 1 ? node.cell_at(property, at + 1).value_or(0) : 0;
+  device.irqs[device.irq_count++] = {phandle, node.cell_at(property, at).value_or(0),
+                                     static_cast<irq::Trigger>(trigger)};
   return true;
 }
 
@@ -99,7 +103,7 @@ void read_interrupts_extended(InterruptCells& interrupt_cells, Device& device) {
     }
     // The way a controller's node says that it has no such context.
     const bool absent = *source == ~u32{0};
-    if (!absent && !add_irq(device, *phandle, *source)) {
+    if (!absent && !add_irq(device, *phandle, "interrupts-extended", at + 1, *cells)) {
       return;
     }
     at += 1 + *cells;
@@ -112,7 +116,7 @@ void read_interrupts(InterruptCells& interrupt_cells, Device& device) {
   const std::optional<u32> cells = phandle ? interrupt_cells.of(*phandle) : std::nullopt;
   if (phandle && !device.node.tree()->find_phandle(*phandle)) {
     // It never comes: the device waits for it, and says so.
-    add_irq(device, *phandle, device.node.cell_at("interrupts", 0).value_or(0));
+    add_irq(device, *phandle, "interrupts", 0, 1);
     return;
   }
   if (!cells) {
@@ -121,8 +125,8 @@ void read_interrupts(InterruptCells& interrupt_cells, Device& device) {
     return;
   }
   for (u32 at = 0;; at += *cells) {
-    const std::optional<u32> source = device.node.cell_at("interrupts", at);
-    if (!source || !add_irq(device, *phandle, *source)) {
+    if (!device.node.cell_at("interrupts", at) ||
+        !add_irq(device, *phandle, "interrupts", at, *cells)) {
       return;
     }
   }

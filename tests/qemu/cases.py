@@ -10,6 +10,7 @@ import entropy  # noqa: F401
 import files  # noqa: F401
 import firmware  # noqa: F401
 import harts  # noqa: F401
+import interrupts  # noqa: F401
 import kinds  # noqa: F401
 import machine  # noqa: F401
 import measuring  # noqa: F401

@@ -113,7 +113,7 @@ TEST_CASE("plic: an interrupt is claimed, handled and completed") {
     CHECK(s.plic.claimed.none());
   }
   CHECK(s.plic.completions == 3);
-  CHECK(irq::find_controller(kPhandle)->actions()[10].count == 3);
+  CHECK(irq::find_controller(kPhandle)->usage(10)->total() == 3);
 }
 
 TEST_CASE("plic: the context is that of this hart's supervisor mode") {
