@@ -34,6 +34,9 @@ elseif(SLUICE_SANITIZE)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)
   target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
+elseif(SLUICE_COVERAGE)
+  target_compile_options(sluice_flags INTERFACE -O0 --coverage)
+  target_link_options(sluice_flags INTERFACE --coverage)
 endif()
 
 function(sluice_library name)
