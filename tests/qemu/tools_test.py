@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-from guest import bench, bench_runs, disks, elf, fat_image, hart_report, memory_size, options  # noqa: E402
+from guest import bench, bench_runs, device_tree, disks, elf, fat_image, hart_report, memory_size, options  # noqa: E402
 from guest.errors import CannotStart, UsageError  # noqa: E402
 from guest.records import Demultiplexer  # noqa: E402
 
@@ -52,6 +53,61 @@ class Records(unittest.TestCase):
         self.check(b"\x01x0003\x02256", b"", b"", b"", None)
         self.check(b"\x01x0003\x02255", b"", b"", b"", 255)
         self.check(b"\x01x0003\x0210", b"", b"", b"", None)
+
+
+class DeviceTrees(unittest.TestCase):
+    """Beside the test trees of other machines, made without dtc."""
+
+    ARM = os.path.join(ROOT, "tests", "images", "trees", "arm-virt.dtb")
+
+    @staticmethod
+    def tree(compatible=b"riscv-virtio\0", timebase=True):
+        def words(*numbers):
+            return struct.pack(f">{len(numbers)}I", *numbers)
+
+        def padded(text):
+            return text + b"\0" * (-len(text) % 4)
+
+        cpus = words(1) + padded(b"cpus\0") + (words(3, 4, 11, 10_000_000) if timebase else words(4)) + words(2)
+        structure = words(1, 0) + words(3, len(compatible), 0) + padded(compatible) + cpus + words(2, 9)
+        strings = b"compatible\0timebase-frequency\0"
+        header = [0xD00DFEED, 56 + len(structure) + len(strings), 56, 56 + len(structure), 40, 17, 16, 0, len(strings), len(structure)]
+        return words(*header) + b"\0" * 16 + structure + strings
+
+    def complaint(self, blob):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "tree.dtb")
+            with open(path, "wb") as file:
+                file.write(blob)
+            try:
+                device_tree.check(["-s", "-dtb", path])
+            except CannotStart as error:
+                self.assertIn(path, str(error))
+                return str(error)
+            return ""
+
+    def test_the_tree_of_this_machine_is_let_through(self):
+        self.assertEqual(self.complaint(self.tree()), "")
+        self.assertEqual(self.complaint(self.tree(b"other\0riscv-virtio\0")), "")
+
+    def test_a_tree_that_the_firmware_would_stop_at_is_named_with_the_reason(self):
+        self.assertIn("cut short: it claims", self.complaint(self.tree()[:-1]))
+        self.assertIn("no device tree", self.complaint(b"x" * 100))
+        self.assertIn("no device tree", self.complaint(b""))
+        self.assertIn("another machine's ('spike')", self.complaint(self.tree(b"spike\0")))
+        self.assertIn("timebase-frequency", self.complaint(self.tree(timebase=False)))
+        with open(self.ARM, "rb") as file:
+            self.assertIn("'linux,dummy-virt'", self.complaint(file.read()))
+
+    def test_any_byte_may_be_another_one(self):
+        blob = self.tree()
+        for at in range(len(blob)):
+            for value in (0, 1, 9, 255):
+                self.complaint(blob[:at] + bytes([value]) + blob[at + 1 :])
+
+    def test_a_tree_that_is_not_there_is_named(self):
+        with self.assertRaisesRegex(CannotStart, "no/such.dtb: No such file"):
+            device_tree.check(["-dtb", "no/such.dtb"])
 
 
 class Bench(unittest.TestCase):
