@@ -49,8 +49,9 @@ std::optional<u64> translate_once(fdt::Node bus, fdt::Node above, fdt::Range ran
     const u64 bytes =
         cells_at(bus, "ranges", at + child_cells + parent_cells, size_cells).value_or(0);
     const u64 inside = range.base - child;
+    const u64 last = inside + (range.bytes > 0 ? range.bytes - 1 : 0);
     if (range.base >= child && inside < bytes && range.bytes <= bytes - inside &&
-        parent + inside >= parent) {
+        parent + last >= parent) {
       return parent + inside;
     }
   }

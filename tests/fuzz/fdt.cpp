@@ -12,6 +12,7 @@
 #include <sluice/drivers/irqchip/plic.hpp>
 #include <sluice/drivers/power/syscon_power.hpp>
 #include <sluice/drivers/serial/ns16550a.hpp>
+#include <sluice/kernel/endian.hpp>
 #include <sluice/kernel/log.hpp>
 
 #include "fdt_script.hpp"
@@ -89,6 +90,29 @@ void populate(const fdt::Tree& tree) {
   dev::remove_bus(bus);
 }
 
+// What is read stays in its block: in the bytes that follow it a value would look sound.
+void require_bounds(const fdt::Tree& tree, std::span<const std::byte> blob) {
+  const auto block = [&](usize offset_at, usize size_at) {
+    const auto word = [&](usize at) { return u32{*read_object<Be<u32>>(blob, at)}; };
+    return blob.subspan(word(offset_at), word(size_at));
+  };
+  const auto holds = [](std::span<const std::byte> outer, const void* data, usize bytes) {
+    const auto* first = static_cast<const std::byte*>(data);
+    return first >= outer.data() && first + bytes <= outer.data() + outer.size();
+  };
+  const auto structure = block(8, 36);
+  const auto strings = block(12, 32);
+  for (fdt::Node node = tree.root(); node; node = tree.next(node)) {
+    require(holds(structure, node.name().data(), node.name().size() + 1), "a name leaves the tree");
+    for (u32 i = 0; const auto property = node.property_at(i); ++i) {
+      require(holds(structure, property->value.data(), property->value.size()),
+              "a value leaves the structure block");
+      require(holds(strings, property->name.data(), property->name.size() + 1),
+              "a property's name leaves the strings block");
+    }
+  }
+}
+
 void try_tree(const fdt::Tree& tree, std::span<const std::byte> blob) {
   if (test::libfdt_takes(blob)) {
     const test::Comparison whole = test::compare(tree, blob);
@@ -96,6 +120,7 @@ void try_tree(const fdt::Tree& tree, std::span<const std::byte> blob) {
     const test::Comparison searches = test::compare_searches(tree, blob);
     require(searches.differences == 0, searches.first.c_str());
   }
+  require_bounds(tree, blob);
   (void)test::interrogate(tree);
   populate(tree);
 }

@@ -159,6 +159,25 @@ TEST_CASE("platform bus: of a list of interrupts only the first 64 entries are l
   }
 }
 
+TEST_CASE(
+    "platform bus: a range that begins before the last address and ends behind it leads nowhere") {
+  TreeBuilder build;
+  build.cells("#address-cells", {2}).cells("#size-cells", {2});
+  build.begin("soc").text("compatible", "simple-bus");
+  build.cells("#address-cells", {2}).cells("#size-cells", {2});
+  build.cells("ranges", {0, 0, ~0u, 0xffff'f000, 0, 0x10'0000});
+  build.begin("x@e00").text("compatible", "x").cells("reg", {0, 0xe00, 0, 0x200}).end();
+  build.begin("y@f00").text("compatible", "y").cells("reg", {0, 0xf00, 0, 0x200}).end().end();
+  Machine machine(build.finish());
+  REQUIRE(machine.bus.populate(machine.tree));
+  const dev::Device* last = machine.bus.find_device("fffffffffffffe00.x");
+  REQUIRE(last != nullptr);
+  CHECK(last->mmio_count == 1);
+  const dev::Device* beyond = machine.bus.find_device("f00.y");
+  REQUIRE(beyond != nullptr);
+  CHECK(beyond->mmio_count == 0);
+}
+
 TEST_CASE("platform bus: a reg that cannot be read is told with the cells that it is read by") {
   for (const u32 cells : {0u, 5u}) {
     TreeBuilder build;

@@ -57,6 +57,27 @@ void compare_children(Comparison& result, fdt::Node node, TreeBytes blob, int of
   result.expect(below < 0, "one child too few", node);
 }
 
+// A child by its name before the '@': the first, unless one has exactly that name.
+void compare_base_names(Comparison& result, fdt::Node node, TreeBytes blob, int offset) {
+  int below = 0;
+  fdt_for_each_subnode(below, blob.data(), offset) {
+    const std::string_view name = fdt_get_name(blob.data(), below, nullptr);
+    const std::string_view base = name.substr(0, name.find('@'));
+    int wanted =
+        fdt_subnode_offset_namelen(blob.data(), offset, base.data(), static_cast<int>(base.size()));
+    int other = 0;
+    fdt_for_each_subnode(other, blob.data(), offset) {
+      if (fdt_get_name(blob.data(), other, nullptr) == base) {
+        wanted = other;
+        break;
+      }
+    }
+    const char* there = fdt_get_name(blob.data(), wanted, nullptr);
+    result.expect(node.child(base).name().data() == there, "a child by the start of its name",
+                  node);
+  }
+}
+
 // `reg` by the cells of the node above: of 1 or 2, size also 0.
 void compare_reg(Comparison& result, fdt::Node node, TreeBytes blob, int offset) {
   const int above = fdt_parent_offset(blob.data(), offset);
@@ -133,6 +154,7 @@ void compare_searches_of(Comparison& result, fdt::Node node, TreeBytes blob, int
   }
   compare_reg(result, node, blob, offset);
   compare_children(result, node, blob, offset);
+  compare_base_names(result, node, blob, offset);
 }
 
 void compare_reservations(Comparison& result, const fdt::Tree& tree, TreeBytes blob) {
