@@ -1,5 +1,8 @@
 """Unit tests of run.sh's own parts (tools/guest), without QEMU. Run by CTest."""
 
+import contextlib
+import io
+import json
 import os
 import shutil
 import signal
@@ -12,6 +15,7 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
+import coverage_gaps  # noqa: E402
 from guest import bench, bench_runs, device_tree, disks, elf, fat_image, hart_report, memory_size, options  # noqa: E402
 from guest.errors import CannotStart, UsageError  # noqa: E402
 from guest.records import Demultiplexer  # noqa: E402
@@ -108,6 +112,44 @@ class DeviceTrees(unittest.TestCase):
     def test_a_tree_that_is_not_there_is_named(self):
         with self.assertRaisesRegex(CannotStart, "no/such.dtb: No such file"):
             device_tree.check(["-dtb", "no/such.dtb"])
+
+
+class Coverage(unittest.TestCase):
+    def summary(self, counts, built=("a.cpp",)):
+        """Of kernel/a.cpp, whose lines were reached so many times."""
+        with tempfile.TemporaryDirectory() as root:
+            os.makedirs(os.path.join(root, "kernel"))
+            os.makedirs(os.path.join(root, "build"))
+            with open(os.path.join(root, "kernel", "a.cpp"), "w", encoding="utf-8") as file:
+                file.write("".join(f"line {number}\n" for number in range(1, len(counts) + 1)))
+            for name in built:
+                with open(os.path.join(root, "build", name + ".gcno"), "w", encoding="utf-8"):
+                    pass
+            lines = [{"line_number": number, "count": count} for number, count in enumerate(counts, 1)]
+            with open(os.path.join(root, "build", "lines.json"), "w", encoding="utf-8") as file:
+                json.dump({"files": [{"file": "kernel/a.cpp", "lines": lines}]}, file)
+            gaps = os.path.join(root, "build", "gaps.txt")
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                status = coverage_gaps.main(root, os.path.join(root, "build", "lines.json"), gaps)
+            with open(gaps, encoding="utf-8") as file:
+                return status, out.getvalue(), file.read()
+
+    def test_too_few_lines_fail_and_are_listed(self):
+        status, out, gaps = self.summary([1] * 16 + [0, 0, 2, 0])
+        self.assertEqual(status, 1)
+        self.assertIn("17-18, 20", out)
+        self.assertIn("85.0 % of 20 lines", out)
+        self.assertEqual(gaps, "".join(f"kernel/a.cpp:{number}: line {number}\n" for number in (17, 18, 20)))
+
+    def test_enough_lines_pass_and_what_is_not_built_fails(self):
+        self.assertEqual(self.summary([1] * 19 + [0])[0], 0)
+        status, out, _ = self.summary([1] * 20, built=())
+        self.assertEqual(status, 1)
+        self.assertIn("kernel/a.cpp: no test program is built from it", out)
+
+    def test_nothing_measured_fails(self):
+        self.assertEqual(self.summary([])[0], 1)
 
 
 class Bench(unittest.TestCase):

@@ -14,7 +14,8 @@ constexpr usize kMaxPath = 4096;
 std::string path_of(fdt::Node node) {
   std::string path;
   for (; node.parent(); node = node.parent()) {
-    path = "/" + std::string(node.name()) + path;
+    path.insert(0, node.name());
+    path.insert(0, "/");
   }
   return path.empty() ? "/" : path;
 }
