@@ -4,6 +4,7 @@ import sys
 
 import bad_input  # noqa: F401
 import boot_faults  # noqa: F401
+import broken_trees  # noqa: F401
 import changes  # noqa: F401
 import disks  # noqa: F401
 import entropy  # noqa: F401
