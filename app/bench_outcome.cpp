@@ -5,7 +5,7 @@
 #include "bench.hpp"
 #include "quantity.hpp"
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/drivers/block/disk.hpp>
 #include <sluice/kernel/clock.hpp>
 

@@ -13,7 +13,7 @@ constexpr Command kCommands[] = {
     {"stat", "stat PATH", "what a directory says of a file", run_stat},
     {"fsinfo", "fsinfo [--check] DEVICE", "what a volume says of itself, and what is wrong with it",
      run_fsinfo},
-    {"lsdev", "lsdev [-v] [--json]", "buses, devices and drivers", run_lsdev},
+    {"lsdev", "lsdev [-v] [-c|--class] [--json]", "buses, devices and drivers", run_lsdev},
     {"lsblk", "lsblk [-v]", "block devices, partitions, and what is in flight", run_lsblk},
     {"iostat", "iostat [-v] [DISK...]", "statistics of disks since boot", run_iostat},
     {"dd", "dd if=FROM [of=DEVICE] [bs=BYTES] [count=N] [skip=N] [seek=N]",
@@ -22,8 +22,9 @@ constexpr Command kCommands[] = {
      run_hexdump},
     {"bind", "bind DEVICE...", "gives devices to their drivers", run_bind},
     {"unbind", "unbind DEVICE...", "takes devices from their drivers", run_unbind},
-    {"suspend", "suspend DEVICE...", "quiets devices; what is asked of them waits", run_suspend},
-    {"resume", "resume DEVICE...", "wakes suspended devices", run_resume},
+    {"suspend", "suspend [DEVICE...|all]", "quiets devices; what is asked of them waits",
+     run_suspend},
+    {"resume", "resume [DEVICE...|all]", "wakes suspended devices", run_resume},
     {"free", "free", "who holds how much memory", run_free},
     {"dmesg", "dmesg", "the log", run_dmesg},
     {"bench",
@@ -33,8 +34,11 @@ constexpr Command kCommands[] = {
      "         [--offset_increment=] [--hipri] [--ioscheduler=none|mq-deadline|kyber]\n"
      "         [--iodepth_batch_submit=] [--iodepth_batch_complete_min=1] [--verify=crc32c]",
      "I/O benchmark with fio's options", run_bench},
+    {"pt", "pt ADDRESS", "what the page tables say of an address", run_pt},
+    {"fault", "fault [KIND]", "causes a fault on purpose; without a kind, lists them", run_fault},
     {"help", "help [COMMAND]", "this list", run_help},
     {"poweroff", "poweroff [STATUS]", "ends the machine, with an exit status", run_poweroff},
+    {"reboot", "reboot", "starts the machine again", run_reboot},
 };
 
 }  // namespace

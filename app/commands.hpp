@@ -21,8 +21,11 @@ int run_suspend(Session& session, Words words);
 int run_resume(Session& session, Words words);
 int run_free(Session& session, Words words);
 int run_dmesg(Session& session, Words words);
+int run_fault(Session& session, Words words);
+int run_pt(Session& session, Words words);
 int run_bench(Session& session, Words words);
 int run_help(Session& session, Words words);
 int run_poweroff(Session& session, Words words);
+int run_reboot(Session& session, Words words);
 
 }  // namespace sluice::app

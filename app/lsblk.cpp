@@ -4,7 +4,7 @@
 #include "quantity.hpp"
 
 #include <sluice/drivers/block/disk.hpp>
-#include <sluice/kernel/clock.hpp>
+#include <sluice/drivers/block/in_flight.hpp>
 
 namespace sluice::app {
 namespace {
@@ -32,18 +32,6 @@ void put_queue(Sink& out, const blk::HwQueue& queue) {
   out.put("\n");
 }
 
-void put_in_flight(Sink& out, const blk::Disk& disk, const blk::HwQueue& queue) {
-  const u64 now_ticks = port::ticks();
-  queue.for_each_in_flight([&](const blk::Request& request, bool held_back) {
-    if (&request.disk() == &disk) {
-      const u64 ticks = now_ticks - request.submitted_ticks();
-      format_to(out, "      tag {}: {} of sector {}, {} bytes, for {} ms, {}\n", request.tag(),
-                blk::to_string(request.op()), request.sector(), request.bytes(),
-                clock::ticks_to_ns(ticks) / 1'000'000, held_back ? "held back" : "with the driver");
-    }
-  });
-}
-
 void put_details(Sink& out, const blk::Disk& disk) {
   for (u32 index = 0; index < blk::kDirections; ++index) {
     const auto direction = static_cast<blk::Direction>(index);
@@ -56,7 +44,7 @@ void put_details(Sink& out, const blk::Disk& disk) {
   }
   for (const blk::HwQueue* queue : disk.tag_set().hw_queues()) {
     put_queue(out, *queue);
-    put_in_flight(out, disk, *queue);
+    blk::put_in_flight(out, disk, *queue);
   }
 }
 
@@ -100,6 +88,8 @@ int run_lsblk(Session&, Words words) {
         put_disk(to.out, disk, to.verbose);
       },
       &listing);
+  out.flush();
+  suggest_disks("lsblk");
   return kSucceeded;
 }
 

@@ -1,8 +1,9 @@
-// lsdev: the tree of devices, with the bus and driver of each; or all of it as JSON.
+// lsdev: the tree of devices, with the bus and driver of each, or class by class; or all of it as
+// JSON.
 #include "commands.hpp"
 #include "json.hpp"
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 
 namespace sluice::app {
 namespace {
@@ -55,6 +56,12 @@ void put_details(Sink& out, const dev::Device& device) {
   for (u32 i = 0; i < device.irq_count; ++i) {
     format_to(out, "interrupt: {} of controller {}\n", device.irqs[i].source,
               device.irqs[i].controller_phandle);
+  }
+  if (!device.class_name().empty()) {
+    format_to(out, "class: {}\n", device.class_name());
+  }
+  for (const dev::Link& link : device.suppliers()) {
+    format_to(out, "supplier: {}, {}\n", link.supplier.name(), link.what);
   }
   device.describe(out);
 }
@@ -111,6 +118,29 @@ void put_tree(Sink& out, bool verbose) {
   }
 }
 
+// Classes in the order of their names.
+void put_classes(Sink& out, bool verbose) {
+  for (std::string_view last;;) {
+    std::string_view next;
+    dev::for_each_device([&](const dev::Device& device) {
+      const std::string_view name = device.class_name();
+      if (name > last && (next.empty() || name < next)) {
+        next = name;
+      }
+    });
+    if (next.empty()) {
+      return;
+    }
+    format_to(out, "{}\n", next);
+    dev::for_each_device([&](const dev::Device& device) {
+      if (device.class_name() == next) {
+        put_device(out, device, verbose, 0);
+      }
+    });
+    last = next;
+  }
+}
+
 void put_json_device(JsonWriter& json, const dev::Device& device) {
   json.begin_object();
   json.text("name", device.name());
@@ -118,6 +148,12 @@ void put_json_device(JsonWriter& json, const dev::Device& device) {
   json.text("driver", device.driver() != nullptr ? device.driver()->name() : "");
   json.text("state", state_of(device));
   json.text("reason", device.reason());
+  json.text("class", device.class_name());
+  json.begin_array("suppliers");
+  for (const dev::Link& link : device.suppliers()) {
+    json.text_item(link.supplier.name());
+  }
+  json.end_array();
   json.begin_array("registers");
   for (u32 i = 0; i < device.mmio_count; ++i) {
     json.begin_object();
@@ -166,10 +202,13 @@ void put_json(Sink& out) {
 int run_lsdev(Session&, Words words) {
   bool verbose = false;
   bool json = false;
+  bool by_class = false;
   OptionReader options(words);
   while (options.next()) {
     if (options.is("v")) {
       verbose = true;
+    } else if (options.is("c") || (options.is("class") && !options.has_unwanted_value())) {
+      by_class = true;
     } else if (options.is("json") && !options.has_unwanted_value()) {
       json = true;
     } else {
@@ -182,6 +221,8 @@ int run_lsdev(Session&, Words words) {
   console::Writer out(console::Stream::Output);
   if (json) {
     put_json(out);
+  } else if (by_class) {
+    put_classes(out, verbose);
   } else {
     put_tree(out, verbose);
   }

@@ -1,4 +1,4 @@
-// help and poweroff.
+// help, poweroff and reboot.
 #include "commands.hpp"
 
 #include <sluice/kernel/exit.hpp>
@@ -39,6 +39,13 @@ int run_poweroff(Session&, Words words) {
     return usage_error("poweroff", "one status is taken, 0 to 255", operands[0]);
   }
   exit(static_cast<u32>(*status));
+}
+
+int run_reboot(Session&, Words words) {
+  if (!words.empty()) {
+    return usage_error("reboot", "takes no word", words[0]);
+  }
+  reboot();
 }
 
 }  // namespace sluice::app

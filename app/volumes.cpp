@@ -5,18 +5,24 @@
 
 #include "command.hpp"
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/drivers/block/disk.hpp>
 
 namespace sluice::app {
 namespace {
 
+constexpr std::string_view kVirtioDisks = "vd";
+constexpr std::string_view kHowToHaveDisks =
+    "run.sh's --disk gives the machine one (QEMU: -device virtio-blk-device,drive=...)";
+
 struct DiskNames {
   Sink& out;
   bool any = false;
+  bool any_virtio = false;
 };
 
-void put_disk_names(Sink& out) {
+// Are there any of virtio's?
+bool put_disk_names(Sink& out) {
   DiskNames names{out};
   blk::for_each_disk(
       [](blk::Disk& disk, void* context) {
@@ -26,26 +32,52 @@ void put_disk_names(Sink& out) {
           format_to(list.out, ", {}", partition.name());
         }
         list.any = true;
+        list.any_virtio = list.any_virtio || disk.name().starts_with(kVirtioDisks);
       },
       &names);
   if (!names.any) {
     out.put("there are none");
   }
+  return names.any_virtio;
 }
 
-// A disk may be missing because its device waits for something, or was refused.
-void put_troubled_devices(Sink& out) {
+// A disk may be missing because its device waits for something, or was refused. Is there any such?
+bool put_troubled_devices(Sink& out) {
+  bool any = false;
   for (const dev::Bus& bus : dev::buses()) {
     for (const dev::Device& device : bus.devices()) {
       if (device.state() == dev::State::Deferred || device.state() == dev::State::Failed) {
         format_to(out, "; {} {}: {}", device.name(), dev::to_string(device.state()),
                   device.reason());
+        any = true;
       }
     }
+  }
+  return any;
+}
+
+void put_why_no_disk(Sink& out) {
+  if (!put_troubled_devices(out)) {
+    format_to(out, "; {}", kHowToHaveDisks);
   }
 }
 
 }  // namespace
+
+void suggest_disks(std::string_view command) {
+  bool any = false;
+  blk::for_each_disk(
+      [](blk::Disk& disk, void* context) {
+        *static_cast<bool*>(context) |= disk.name().starts_with(kVirtioDisks);
+      },
+      &any);
+  if (!any) {
+    console::Writer out(console::Stream::Error);
+    format_to(out, "{}: no virtio disk", command);
+    put_why_no_disk(out);
+    out.put("\n");
+  }
+}
 
 bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device) {
   const Result<void> opened = device.open(name);
@@ -58,8 +90,12 @@ bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice&
     return false;
   }
   format_to(out, "{}: {}: no such disk; ", command, name);
-  put_disk_names(out);
-  put_troubled_devices(out);
+  const bool any_virtio = put_disk_names(out);
+  if (name.starts_with(kVirtioDisks) && !any_virtio) {
+    put_why_no_disk(out);
+  } else {
+    put_troubled_devices(out);
+  }
   out.put("\n");
   return false;
 }

@@ -18,6 +18,10 @@ namespace sluice::app {
 
 struct Session;
 
+// Where there is no virtio disk at all: says so on standard error, and how to have one, or what its
+// device waits for. Task.
+void suggest_disks(std::string_view command);
+
 // Opens a disk. Where there is none of that name, says so on standard error, which ones there are,
 // and which devices wait or failed, and gives false. Task.
 bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device);

@@ -4,9 +4,13 @@
         .section .text.entry, "ax", @progbits
         .globl  _start
 _start:
-        lla     tp, boot_hart           # this hart's block, from the first instruction on
         .option push
         .option norelax
+        lla     t0, _start
+        lla     t1, linked_address
+        ld      t1, 0(t1)
+        bne     t0, t1, 2f              # nothing that has an address of its own would work
+        lla     tp, boot_hart           # this hart's block, as early as can be
         lla     gp, __global_pointer$
         .option pop
         csrw    sie, zero
@@ -27,9 +31,12 @@ _start:
         call    start_kernel
 1:      wfi
         j       1b
+2:      mv      s0, t0
+        tail    misplaced
 
-# Another hart, paging off: a0 is its id, a1 the address of its Start (harts.cpp).
+# Another hart, paging off: a0 is its id, a1 the address of its Start (harts.cpp). OpenSBI puts the address into stvec, too.
         .globl  start_hart
+        .balign 4
 start_hart:
         ld      tp, 0(a1)               # Start::hart
         .option push

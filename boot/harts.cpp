@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include <sluice/boot/csr.hpp>
+#include <sluice/boot/firmware.hpp>
 #include <sluice/boot/sbi.hpp>
 #include <sluice/boot/stacks.hpp>
 #include <sluice/boot/trap.hpp>
@@ -86,6 +87,19 @@ bool has_extension(fdt::Node cpu, std::string_view extension) {
   return isa_string_has(cpu.text("riscv,isa").value_or(""), extension);
 }
 
+// A hart that has only just given itself back (boot_hart=) may not have arrived there yet.
+i64 start_hart_by(u64 last_ns, u64 id, const Start& start) {
+  constexpr i64 kAlreadyAvailable = -6;
+  while (true) {
+    const i64 error =
+        sbi::start_hart(id, reinterpret_cast<u64>(&::start_hart), reinterpret_cast<u64>(&start));
+    if (error != kAlreadyAvailable || clock::now_ns() > last_ns) {
+      return error;
+    }
+    port::relax();
+  }
+}
+
 // False: it did not come up in time, and will not take part.
 bool wait_for(Start& start) {
   const u64 last = clock::now_ns() + kComeUpNs;
@@ -109,8 +123,7 @@ void start_one(u64 id, u32 slot) {
   start.stack_top = stack_of(slot).top;
   start.satp = csr::read_satp();
   start.trap_stack_top = trap_stack_of(slot).top;
-  const i64 error =
-      sbi::start_hart(id, reinterpret_cast<u64>(&::start_hart), reinterpret_cast<u64>(&start));
+  const i64 error = start_hart_by(clock::now_ns() + kComeUpNs, id, start);
   if (error != 0) {
     log::error("hart {}: the firmware does not start it (error {})", id, error);
   } else if (!wait_for(start)) {
@@ -123,10 +136,14 @@ void start_one(u64 id, u32 slot) {
 
 }  // namespace
 
-u32 wanted_harts(const fdt::Tree& tree) {
+u32 harts_in(const fdt::Tree& tree) {
   u32 count = 1;
   for_each_hart(tree, [&count](fdt::Node, u64 id) { count += id != boot_hart.id ? 1 : 0; });
-  return std::min(count, kMaxHarts);
+  return count;
+}
+
+u32 wanted_harts(const fdt::Tree& tree) {
+  return firmware_runs_harts() ? std::min(harts_in(tree), kMaxHarts) : 1;
 }
 
 bool all_harts_have(const fdt::Tree& tree, std::string_view extension) {
@@ -140,6 +157,9 @@ bool all_harts_have(const fdt::Tree& tree, std::string_view extension) {
 }
 
 void start_other_harts(const fdt::Tree& tree) {
+  if (!firmware_runs_harts()) {
+    return;
+  }
   u32 slot = 1;
   for_each_hart(tree, [&slot](fdt::Node, u64 id) {
     if (id == boot_hart.id) {

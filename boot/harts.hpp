@@ -9,8 +9,10 @@ extern "C" constinit sluice::Hart boot_hart;  // tp points to it from the first 
 
 namespace sluice::boot {
 
-// How many harts the device tree has, the booted one among them, at most kMaxHarts: stacks are kept
-// for so many.
+// How many harts the device tree has, the booted one among them.
+u32 harts_in(const fdt::Tree& tree);
+
+// How many of them will run, at most kMaxHarts: stacks are kept for so many.
 u32 wanted_harts(const fdt::Tree& tree);
 
 // Do all harts of the tree have this extension of the instruction set?

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 
 namespace sluice::boot {
 

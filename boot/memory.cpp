@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include <sluice/boot/backtrace.hpp>
 #include <sluice/boot/paging.hpp>
 #include <sluice/boot/stacks.hpp>
 #include <sluice/kernel/memory_map.hpp>
@@ -14,7 +15,7 @@
 
 extern "C" {
 extern std::byte __image_start[], __text_end[], __rodata_end[], __bss_start[], __bss_end[],
-    __boot_stack_guard[];
+    __boot_stack_guard[], __names[];
 }
 
 namespace sluice {
@@ -33,12 +34,20 @@ u64 address_of(const std::byte* symbol) {
   return reinterpret_cast<u64>(symbol);
 }
 
+// What backtraces are told with: behind the image, and empty where it has none.
+AddressRange names() {
+  const u64 start = align_down(address_of(__names), kPageBytes);
+  const usize bytes = name_table_bytes().size();
+  return {start, bytes == 0 ? start : align_up(address_of(__names) + bytes, kPageBytes)};
+}
+
 void take_image() {
   map.take({address_of(__image_start), address_of(__text_end)}, Holder::Text);
   map.take({address_of(__text_end), address_of(__rodata_end)}, Holder::ReadOnlyData);
   map.take({address_of(__rodata_end), address_of(__bss_start)}, Holder::Data);
   map.take({address_of(__bss_start), address_of(__bss_end)}, Holder::Bss);
   map.take({address_of(__bss_end), image.end}, Holder::Stacks);
+  map.take(names(), Holder::Names);
 }
 
 void fill_allocator() {
@@ -74,8 +83,9 @@ void map_image(u32 harts) {
 
 // What the firmware keeps stays out, and the image has been mapped.
 void map_memory(AddressRange tree) {
+  const AddressRange kept_names = names();
   RangeSet holes = map.reserved();
-  for (const AddressRange& hole : {image, kNullPage, tree}) {
+  for (const AddressRange& hole : {image, kNullPage, tree, kept_names}) {
     if (!holes.add(hole)) {
       panic("device tree: too many pieces of reserved memory");
     }
@@ -83,13 +93,14 @@ void map_memory(AddressRange tree) {
   map.for_each_beside(
       holes, [](AddressRange range) { must_map(range.start, range.end, Access::ReadWrite); });
   must_map(tree.start, tree.end, Access::Read);
+  must_map(kept_names.start, kept_names.end, Access::Read);
 }
 
 }  // namespace
 
 void find_memory(const fdt::Tree& tree, u32 harts) {
   image = {address_of(__image_start), trap_stack_of(harts - 1).top};
-  map.find_memory(tree, kAddressLimit, image);
+  map.find_memory(tree, address_limit(), image);
 }
 
 bool is_memory(u64 start, u64 end) {
@@ -113,6 +124,7 @@ void set_up_memory(const fdt::Tree& tree, u64 tree_address, u32 harts) {
       {align_down(tree_address, kPageBytes), align_up(tree_address + tree.bytes(), kPageBytes)});
   tables.activate();
   set_page_tables(tables);
+  tables.check_protection();
 }
 
 std::span<std::byte> initrd() {

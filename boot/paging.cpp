@@ -1,39 +1,49 @@
-// Walking and filling the page tables, and device registers as mapped regions.
+// The mode of paging, and walking and filling the tables.
 #include <sluice/boot/paging.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
-#include <new>
 
 #include <sluice/boot/csr.hpp>
 #include <sluice/boot/sbi.hpp>
 #include <sluice/kernel/hart.hpp>
-#include <sluice/kernel/list.hpp>
+#include <sluice/kernel/log.hpp>
+#include <sluice/kernel/memory.hpp>
 #include <sluice/kernel/memory_usage.hpp>
-#include <sluice/kernel/mmio.hpp>
+#include <sluice/kernel/panic.hpp>
 
 namespace sluice::boot {
 namespace {
 
+using namespace page_bits;
+
 constexpr u32 kIndexBits = 9;
 constexpr u32 kPageBits = 12;
 constexpr u64 kEntries = u64{1} << kIndexBits;
-constexpr u64 kMaxDeviceBytes = 64 * 1024 * 1024;  // of one device: the largest PLIC
-constexpr u64 kSatpSv39 = u64{8} << 60;
 
-// Bits of an entry.
-constexpr u64 kValid = 1, kRead = 2, kWrite = 4, kExecute = 8, kGlobal = 32, kAccessed = 64,
-              kDirty = 128;
-constexpr u64 kLeafBits = kRead | kWrite | kExecute;
+struct Mode {
+  std::string_view name;
+  u32 levels;
+  u64 satp;  // its MODE field
+};
+constexpr std::array<Mode, 3> kModes{{{"sv39", 3, u64{8} << 60},  // the one that is always there
+                                      {"sv48", 4, u64{9} << 60},
+                                      {"sv57", 5, u64{10} << 60}}};
+constinit const Mode* mode = &kModes[0];
+constinit PageTables* in_use = nullptr;
 
 constexpr u64 bytes_at(u32 level) {
   return u64{1} << (kPageBits + level * kIndexBits);
 }
-constexpr u64 index_at(u64 address, u32 level) {
-  return (address >> (kPageBits + level * kIndexBits)) & (kEntries - 1);
+constexpr u32 index_at(u64 address, u32 level) {
+  return static_cast<u32>((address >> (kPageBits + level * kIndexBits)) & (kEntries - 1));
+}
+bool leads_on(u64 entry) {
+  return (entry & (kValid | kLeaf)) == kValid;
 }
 u64* table_of(u64 entry) {
-  return reinterpret_cast<u64*>((entry >> 10) << kPageBits);
+  return reinterpret_cast<u64*>(entry >> 10 << kPageBits);
 }
 u64 entry_for(const void* table) {
   return (reinterpret_cast<u64>(table) >> kPageBits) << 10 | kValid;
@@ -55,7 +65,50 @@ void flush_own_translations() {
   asm volatile("sfence.vma" ::: "memory");
 }
 
+void use_root(const Mode& with, const u64* root) {
+  flush_own_translations();
+  csr::write_satp(with.satp | reinterpret_cast<u64>(root) >> kPageBits);
+  flush_own_translations();
+}
+
+// Does satp take the mode? One that is not there leaves it as it was. Of a mode with more than
+// three levels the root's first entry spans this code, and all there is.
+bool machine_has(const Mode& candidate) {
+  alignas(kPageBytes) static constinit std::array<u64, kEntries> root{};
+  root[0] = kLeaf | kValid | kAccessed | kDirty;
+  use_root(candidate, root.data());
+  const bool taken = csr::read_satp() != 0;
+  csr::write_satp(0);
+  flush_own_translations();
+  return taken;
+}
+
 }  // namespace
+
+void choose_paging_mode(std::string_view name) {
+  const auto* const asked = std::ranges::find(kModes, name, &Mode::name);
+  if (!name.empty() && asked == kModes.end()) {
+    log::warning("mmu={}: no mode of paging; there are sv39, sv48 and sv57", name);
+  }
+  const u32 most = asked == kModes.end() ? kModes.back().levels : asked->levels;
+  for (const Mode& candidate : kModes) {
+    if (candidate.levels == kModes[0].levels ||
+        (candidate.levels <= most && machine_has(candidate))) {
+      mode = &candidate;
+    }
+  }
+  if (asked != kModes.end() && asked != mode) {
+    log::warning("mmu={}: this machine has no more than {}", name, mode->name);
+  }
+}
+
+std::string_view paging_mode_name() {
+  return mode->name;
+}
+
+u64 address_limit() {
+  return bytes_at(mode->levels) / 2;
+}
 
 Result<void> PageTables::init(PageAllocator& pages) {
   pages_ = &pages;
@@ -74,9 +127,9 @@ PageTables::Entry* PageTables::make_table() {
 
 Result<void> PageTables::map_page(u64 address, u32 level, u64 flags) {
   Entry* table = root_;
-  for (u32 at = 2; at > level; --at) {
+  for (u32 at = mode->levels - 1; at > level; --at) {
     Entry& entry = table[index_at(address, at)];
-    if ((entry & kLeafBits) != 0) {
+    if ((entry & kLeaf) != 0) {
       return fail(Errc::Invalid);
     }
     if ((entry & kValid) == 0) {
@@ -99,12 +152,12 @@ Result<void> PageTables::map_page(u64 address, u32 level, u64 flags) {
 Result<void> PageTables::map(u64 start, u64 end, Access access) {
   start = align_down(start, kPageBytes);
   end = align_up(end, kPageBytes);
-  if (start >= end || end > kAddressLimit) {
+  if (start >= end || end > address_limit()) {
     return fail(Errc::Invalid);
   }
   const u64 flags = flags_for(access);
   while (start < end) {
-    u32 level = 2;
+    u32 level = mode->levels - 1;
     while (level > 0 && (start % bytes_at(level) != 0 || end - start < bytes_at(level))) {
       --level;
     }
@@ -115,15 +168,14 @@ Result<void> PageTables::map(u64 start, u64 end, Access access) {
 }
 
 void PageTables::unmap(u64 start, u64 end) {
-  for (u64 address = align_down(start, kPageBytes); address < end; address += kPageBytes) {
-    Entry* table = root_;
-    for (u32 level = 2; level > 0 && table != nullptr; --level) {
-      const Entry entry = table[index_at(address, level)];
-      table = (entry & kValid) != 0 && (entry & kLeafBits) == 0 ? table_of(entry) : nullptr;
+  for (u64 address = align_down(start, kPageBytes); address < end;) {
+    const PageWalk walked = walk(address);
+    const PageWalk::Step& last = walked.steps[walked.count - 1];
+    const u64 bytes = walked.page_bytes();
+    if (walked.mapped() && address % bytes == 0 && end - address >= bytes) {
+      reinterpret_cast<Entry*>(last.table)[last.index] = 0;
     }
-    if (table != nullptr) {
-      table[index_at(address, 0)] = 0;
-    }
+    address = align_down(address, bytes) + bytes;
   }
 }
 
@@ -136,112 +188,46 @@ void PageTables::flush() {
 }
 
 void PageTables::activate() const {
-  flush_own_translations();
-  csr::write_satp(kSatpSv39 | reinterpret_cast<u64>(root_) >> kPageBits);
-  flush_own_translations();
+  use_root(*mode, root_);
 }
 
-namespace {
-
-PageTables* page_tables = nullptr;
-
-// Registers of a device, mapped. Two devices may share a page.
-class DeviceRegion final : public MmioRegion, public ListNode<> {
- public:
-  DeviceRegion(u64 base, u64 bytes)
-      : MmioRegion(reinterpret_cast<volatile std::byte*>(base)), base_(base), bytes_(bytes) {}
-  u64 bytes() const override { return bytes_; }
-  u64 first_page() const { return align_down(base_, kPageBytes); }
-  u64 end_page() const { return align_up(base_ + bytes_, kPageBytes); }
-  bool touches(u64 page) const { return page >= first_page() && page < end_page(); }
-
-  u8 read8(u64 offset) override { return load<u8>(offset); }
-  u16 read16(u64 offset) override { return load<u16>(offset); }
-  u32 read32(u64 offset) override { return load<u32>(offset); }
-  void write8(u64 offset, u8 value) override { store(offset, value); }
-  void write16(u64 offset, u16 value) override { store(offset, value); }
-  void write32(u64 offset, u32 value) override { store(offset, value); }
-
- private:
-  u64 base_;
-  u64 bytes_;
-};
-
-constinit SpinLock regions_lock;  // protects the next, and the tables from then on
-constinit List<DeviceRegion> device_regions;
-
-bool any_region_touches(u64 page) {
-  return std::any_of(device_regions.begin(), device_regions.end(),
-                     [page](const DeviceRegion& region) { return region.touches(page); });
-}
-
-// Pages that no other region touches.
-void unmap_pages(u64 start, u64 end) {
-  for (u64 page = start; page < end; page += kPageBytes) {
-    if (!any_region_touches(page)) {
-      page_tables->unmap(page, page + kPageBytes);
+PageWalk PageTables::walk(u64 address) const {
+  PageWalk walked{.levels = mode->levels};
+  const Entry* table = root_;
+  while (walked.count < walked.levels) {
+    const u32 index = index_at(address, walked.levels - 1 - walked.count);
+    const Entry entry = table[index];
+    walked.steps[walked.count++] = {reinterpret_cast<u64>(table), index, entry};
+    if (!leads_on(entry)) {
+      break;
     }
+    table = table_of(entry);
+  }
+  return walked;
+}
+
+void PageTables::check_protection() const {
+  for (u64 address = 0; address < address_limit();) {
+    const PageWalk walked = walk(address);
+    const u64 entry = walked.last_entry();
+    if ((entry & (kValid | kWrite | kExecute)) == (kValid | kWrite | kExecute) ||
+        (address < kPageBytes && walked.mapped())) {
+      panic_with("page tables: the page at {:#x} is {}", address,
+                 address < kPageBytes ? "the null page, and mapped" : "writable and executable");
+    }
+    address += walked.page_bytes();
   }
 }
 
-Result<void> map_region(DeviceRegion& region) {
-  const LockGuard guard(regions_lock);
-  for (u64 page = region.first_page(); page < region.end_page(); page += kPageBytes) {
-    if (any_region_touches(page)) {
-      continue;
-    }
-    if (const Result<void> mapped = page_tables->map(page, page + kPageBytes, Access::ReadWrite);
-        !mapped) {
-      unmap_pages(region.first_page(), page);
-      return mapped;
-    }
-  }
-  page_tables->flush();
-  device_regions.push_back(region);
-  return {};
+PageTables* page_tables() {
+  return in_use;
 }
-
-void unmap_region(DeviceRegion& region) {
-  const LockGuard guard(regions_lock);
-  device_regions.remove(region);
-  unmap_pages(region.first_page(), region.end_page());
-  page_tables->flush();
-}
-
-}  // namespace
-
 void set_page_tables(PageTables& tables) {
-  page_tables = &tables;
+  in_use = &tables;
 }
 
 }  // namespace sluice::boot
 
-namespace sluice::port {
-
-using boot::DeviceRegion;
-
-Result<MmioRegion*> map_device(PhysAddr base, u64 bytes) {
-  const u64 end = base.value() + bytes;
-  // Page 0 stays unmapped, and what a tree calls a register is never memory.
-  if (bytes == 0 || bytes > boot::kMaxDeviceBytes || end < base.value() ||
-      end > boot::kAddressLimit || base.value() < kPageBytes) {
-    return fail(Errc::OutOfRange);
-  }
-  auto* region = new (std::nothrow) DeviceRegion(base.value(), bytes);
-  if (region == nullptr) {
-    return fail(Errc::NoMemory);
-  }
-  if (const Result<void> mapped = boot::map_region(*region); !mapped) {
-    delete region;
-    return fail(mapped.error());
-  }
-  return region;
+sluice::PageWalk sluice::port::walk_page_tables(u64 address) {
+  return boot::in_use == nullptr ? PageWalk{} : boot::in_use->walk(address);
 }
-
-void unmap_device(MmioRegion* mapped) {
-  auto* region = static_cast<DeviceRegion*>(mapped);
-  boot::unmap_region(*region);
-  delete region;
-}
-
-}  // namespace sluice::port

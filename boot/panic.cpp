@@ -1,134 +1,53 @@
-// What a panic prints, and how the machine is switched off.
+// What a panic prints.
 #include <sluice/boot/panic.hpp>
 
 #include <array>
 #include <string_view>
 
+#include <sluice/boot/backtrace.hpp>
 #include <sluice/boot/csr.hpp>
-#include <sluice/boot/sbi.hpp>
-#include <sluice/boot/stacks.hpp>
+#include <sluice/boot/end.hpp>
+#include <sluice/boot/exception.hpp>
+#include <sluice/boot/firmware.hpp>
 #include <sluice/boot/stop.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/log.hpp>
-#include <sluice/kernel/power.hpp>
+#include <sluice/kernel/panic.hpp>
 #include <sluice_port.hpp>
-
-extern "C" {
-extern std::byte __image_start[], __text_end[], __rodata_end[];
-}
 
 namespace sluice::boot {
 namespace {
 
-constexpr u64 kPowerOffTicks = 10'000'000;  // about a second; the clock may not be set up yet
+constexpr u32 kLogLines = 32;
 
-// The console before any driver, or where there is no serial line: the firmware's.
-class FirmwareConsole final : public console::Device {
- public:
-  void write(std::string_view bytes) override {
-    for (const char c : bytes) {
-      sbi::legacy_putchar(c);
-    }
-  }
-  int read() override { return -1; }
-  void enable_input() override {}
-};
-
-constinit FirmwareConsole sbi_console;
-
-class LogSink final : public Sink {
+class Report final : public Sink {
  public:
   void put(std::string_view text) override { console::write_log(text); }
 };
 
+constinit Report report;
+
 template <class... Args>
 void say(FormatString<Args...> format, const Args&... args) {
-  LogSink sink;
-  format_to<Args...>(sink, format, args...);
+  format_to<Args...>(report, format, args...);
 }
 
-std::string_view cause_name(u64 scause) {
-  if (scause >> 63 != 0) {
-    return "interrupt of an unknown kind";
+// A second fault, while the first was reported: what it was, and no more that could fault.
+[[noreturn]] void panic_in_panic(u64 pc, std::string_view why) {
+  static constinit u32 times = 0;
+  if (++times == 1) {
+    say("\npanic while panicking: {}\n  in ", why);
+    put_place(report, pc);
+    say("\n");
   }
-  static constexpr std::array<std::string_view, 16> kNames{"instruction address misaligned",
-                                                           "instruction access fault",
-                                                           "illegal instruction",
-                                                           "breakpoint",
-                                                           "load address misaligned",
-                                                           "load access fault",
-                                                           "store address misaligned",
-                                                           "store access fault",
-                                                           "environment call from user mode",
-                                                           "environment call",
-                                                           "",
-                                                           "",
-                                                           "instruction page fault",
-                                                           "load page fault",
-                                                           "",
-                                                           "store page fault"};
-  return scause < kNames.size() && !kNames[scause].empty() ? kNames[scause] : "unknown cause";
-}
-
-// Does stval hold the address that was used?
-bool has_address(u64 scause) {
-  constexpr u64 kIllegalInstruction = 2, kFirstCall = 8, kLastCall = 11;
-  return scause < 16 && scause != kIllegalInstruction &&
-         (scause < kFirstCall || scause > kLastCall);
-}
-
-// Calls is_it(stack) for every hart's stacks until one is.
-template <class IsIt>
-bool any_stack(IsIt is_it) {
-  for (u32 slot = 0; slot < kMaxHarts; ++slot) {
-    if (is_it(stack_of(slot)) || is_it(trap_stack_of(slot))) {
-      return true;
-    }
+  if (times <= 2) {
+    power_off(kPanicStatus);
   }
-  return false;
-}
-
-std::string_view place_name(u64 address) {
-  const auto in = [address](const std::byte* from, const std::byte* to) {
-    return address >= reinterpret_cast<u64>(from) && address < reinterpret_cast<u64>(to);
-  };
-  if (address < 4096) {
-    return " (null page)";
+  firmware_shut_down();
+  while (true) {
+    csr::wait_for_interrupt();
   }
-  if (any_stack([address](const Stack& stack) { return stack.guards(address); })) {
-    return " (guard page: stack overflow)";
-  }
-  if (in(__image_start, __text_end)) {
-    return " (.text)";
-  }
-  if (in(__text_end, __rodata_end)) {
-    return " (.rodata)";
-  }
-  return "";
-}
-
-// Follows frame pointers while they stay in one of the stacks and rise.
-void say_backtrace(u64 frame_pointer) {
-  const auto on_a_stack = [](u64 address) {  // the two words below it, too
-    return any_stack([address](const Stack& stack) {
-      return stack.holds(address - 16) && stack.holds(address - 1);
-    });
-  };
-  say("backtrace:");
-  for (int depth = 0; depth < 32 && frame_pointer % 8 == 0 && on_a_stack(frame_pointer); ++depth) {
-    const u64* frame = reinterpret_cast<const u64*>(frame_pointer);
-    const u64 return_address = frame[-1];
-    if (return_address == 0) {
-      break;
-    }
-    say(" {:#x}", return_address);
-    if (frame[-2] <= frame_pointer) {
-      break;
-    }
-    frame_pointer = frame[-2];
-  }
-  say("\n");
 }
 
 void say_registers(const TrapFrame& frame) {
@@ -143,30 +62,27 @@ void say_registers(const TrapFrame& frame) {
       frame.scause, frame.stval);
 }
 
-void show_line(const log::Line& line, void*) {
-  say("[{:>6}] {}\n", line.time_ns / 1000, line.text);
+// A line of the log as the console shows it.
+void say_line(const log::Line& line) {
+  say("[{:>5}.{:06}] {}\n", line.time_ns / 1'000'000'000, line.time_ns / 1000 % 1'000'000,
+      line.text);
 }
 
-// What every panic does first: nothing else runs, and there is a console to print to. `pc` and
-// `why` are for the report of another hart that panics at the same time.
-void begin_panic(u64 pc, std::string_view why) {
-  port::irq_save();
-  switch (claim_end()) {
-    case Claim::Ours:
-      break;
-    case Claim::OursAlready:
-      power_off(kPanicStatus);
-    case Claim::Others:
-      stop_here(pc, port::this_hart().context, why);
-  }
-  stop_others();
-  console::take_over();
-  if (console::device() == nullptr) {
-    console::set_device(&sbi_console);
-    log::for_each(show_line, nullptr);
-  } else {
-    console::finish_interrupted_record();
-  }
+// The last of the log: the end of what led here.
+void say_last_log_lines() {
+  u32 lines = 0;
+  log::for_each([](const log::Line&, void* context) { ++*static_cast<u32*>(context); }, &lines);
+  say("the last lines of the log:\n");
+  u32 left_out = lines > kLogLines ? lines - kLogLines : 0;
+  log::for_each(
+      [](const log::Line& line, void* context) {
+        if (u32& skip = *static_cast<u32*>(context); skip > 0) {
+          --skip;
+        } else {
+          say_line(line);
+        }
+      },
+      &left_out);
 }
 
 std::string_view context_name(Context context) {
@@ -181,77 +97,73 @@ std::string_view context_name(Context context) {
   return "unknown";
 }
 
-// The last of a panic: where the others stood, and the end.
-[[noreturn]] void end_panic() {
+void say_other_harts() {
   for (u32 i = 0; i < hart_count(); ++i) {
     if (&hart(i) == &port::this_hart()) {
       continue;
     }
     const Place place = place_of(hart(i));
+    say("hart {}: ", hart(i).id);
     if (!place.stopped) {
-      say("hart {}: does not answer (interrupts off)\n", hart(i).id);
-    } else if (!place.panic.empty()) {
-      say("hart {}: panics, too, at {:#x}: {}\n", hart(i).id, place.pc, place.panic);
-    } else {
-      say("hart {}: stopped at {:#x} ({})\n", hart(i).id, place.pc, context_name(place.context));
+      say("does not answer (interrupts off)\n");
+      continue;
     }
+    say("{} ", place.panic.empty() ? "stopped at" : "panics, too, at");
+    put_place(report, place.pc);
+    say(" ({}){}{}\n", context_name(place.context), place.panic.empty() ? "" : ": ", place.panic);
   }
+}
+
+// What every panic does first: nothing else runs, and there is a console to print to. `pc` and
+// `why` are for the report of another hart that panics at the same time.
+void begin_panic(u64 pc, std::string_view why) {
+  port::irq_save();
+  switch (claim_end()) {
+    case Claim::Ours:
+      break;
+    case Claim::OursAlready:
+      panic_in_panic(pc, why);
+    case Claim::Others:
+      stop_here(pc, port::this_hart().context, why);
+  }
+  stop_others();
+  console::take_over();
+  if (console::device() == nullptr) {
+    console::set_device(&firmware_console());
+  } else {
+    console::finish_interrupted_record();
+  }
+  say("\npanic: hart {}: ", port::this_hart().id);
+}
+
+// The rest of every panic, and the end.
+[[noreturn]] void end_panic(const Registers& registers) {
+  put_backtrace(report, registers);
+  say_other_harts();
+  report_panic_notes(report);
+  say_last_log_lines();
   power_off(kPanicStatus);
 }
 
 }  // namespace
 
-console::Device& firmware_console() {
-  return sbi_console;
-}
-
 void panic_on_trap(const TrapFrame& frame) {
-  begin_panic(frame.sepc, cause_name(frame.scause));
-  say("\npanic: hart {}: {} at {:#x}", port::this_hart().id, cause_name(frame.scause), frame.sepc);
-  if (has_address(frame.scause)) {
-    say(", address {:#x}{}", frame.stval, place_name(frame.stval));
-  }
-  say("\n");
+  std::array<char, 120> text;
+  BufferSink cause(text);
+  put_cause(cause, frame);
+  begin_panic(frame.sepc, cause.text());
+  say("{}\n", cause.text());
   say_registers(frame);
-  say_backtrace(frame.x[8]);
-  end_panic();
-}
-
-void power_off(u32 status) {
-  port::irq_save();
-  const Claim claim = claim_end();
-  if (claim == Claim::Others) {
-    stop_here(reinterpret_cast<u64>(__builtin_return_address(0)), port::this_hart().context);
-  }
-  if (claim == Claim::Ours) {
-    console::take_over();
-  }
-  std::array<char, 12> text;
-  BufferSink sink(text);
-  format_to<u32>(sink, "{}", status);
-  console::write(console::Stream::Exit, sink.text());
-  if (console::device() != nullptr) {
-    console::device()->drain();
-  }
-  if (power::device() != nullptr) {
-    power::device()->off(status);
-    // It happens a moment later, and until then what the firmware does would win, with status 0.
-    const u64 asked = port::ticks();
-    while (port::ticks() - asked < kPowerOffTicks) {
-      port::relax();
-    }
-  }
-  sbi::shut_down();
-  while (true) {
-    csr::wait_for_interrupt();
-  }
+  end_panic({.pc = frame.sepc, .ra = frame.x[1], .sp = frame.x[2], .s0 = frame.x[8]});
 }
 
 }  // namespace sluice::boot
 
 void sluice::port::panic(std::string_view message) {
+  boot::Registers here{};
+  asm volatile("lla %0, ." : "=r"(here.pc));
+  asm volatile("mv %0, ra; mv %1, sp; mv %2, s0" : "=r"(here.ra), "=r"(here.sp), "=r"(here.s0));
   boot::begin_panic(reinterpret_cast<u64>(__builtin_return_address(0)), message);
-  boot::say("\npanic: hart {}: {}\n", this_hart().id, message);
-  boot::say_backtrace(reinterpret_cast<u64>(__builtin_frame_address(0)));
-  boot::end_panic();
+  boot::say("{}\n", message);
+  boot::end_panic(here);
 }

@@ -23,37 +23,35 @@ inline Return call(u64 extension, u64 function, u64 argument0 = 0, u64 argument1
   return {static_cast<i64>(a0), static_cast<i64>(a1)};
 }
 
-inline void set_timer(u64 ticks) {
-  call(0x54494D45, 0, ticks);
-}
+// Extensions.
+inline constexpr u64 kTime = 0x54494D45;
+inline constexpr u64 kIpi = 0x735049;
+inline constexpr u64 kRfence = 0x52464E43;
+inline constexpr u64 kHsm = 0x48534D;
+inline constexpr u64 kReset = 0x53525354;
+inline constexpr u64 kDebugConsole = 0x4442434E;
+inline constexpr u64 kLegacySetTimer = 0;
+inline constexpr u64 kLegacyPutchar = 1;
+inline constexpr u64 kLegacyGetchar = 2;
+inline constexpr u64 kLegacyShutdown = 8;
 
 // HSM: the hart enters `address` with its id in a0 and `argument` in a1, paging and interrupts off.
 // 0, or an error.
 inline i64 start_hart(u64 id, u64 address, u64 argument) {
-  return call(0x48534D, 0, id, address, argument).error;
+  return call(kHsm, 0, id, address, argument).error;
 }
 // This hart is the firmware's again; returns where it refuses.
 inline void stop_hart() {
-  call(0x48534D, 1);
+  call(kHsm, 1);
 }
 // sPI: a software interrupt for one hart.
 inline void send_ipi(u64 id) {
-  call(0x735049, 0, 1, id);
+  call(kIpi, 0, 1, id);
 }
 // RFENCE: sfence.vma of all addresses on every hart that runs.
 inline void fence_translations_everywhere() {
   constexpr u64 kAllHarts = ~u64{0};
-  call(0x52464E43, 1, 0, kAllHarts, 0, kAllHarts);
-}
-
-inline void legacy_putchar(char c) {
-  call(1, 0, static_cast<u8>(c));
-}
-
-// SRST: QEMU ends with status 0 whatever the reason says. Returns where the firmware has no such
-// extension.
-inline void shut_down() {
-  call(0x53525354, 0, 0, 0);
+  call(kRfence, 1, 0, kAllHarts, 0, kAllHarts);
 }
 
 }  // namespace sluice::sbi

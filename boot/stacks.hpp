@@ -38,4 +38,15 @@ inline Stack trap_stack_of(u32 slot) {
   return {bottom, bottom + kTrapStackBytes};
 }
 
+// Is is_it(stack) true of one of all stacks?
+template <class IsIt>
+bool any_stack(IsIt is_it) {
+  for (u32 slot = 0; slot < kMaxHarts; ++slot) {
+    if (is_it(stack_of(slot)) || is_it(trap_stack_of(slot))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace sluice::boot

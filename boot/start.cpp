@@ -5,13 +5,20 @@
 #include <memory>
 #include <new>
 
+#include <sluice/boot/doctor.hpp>
+#include <sluice/boot/end.hpp>
+#include <sluice/boot/firmware.hpp>
 #include <sluice/boot/harts.hpp>
 #include <sluice/boot/image.hpp>
 #include <sluice/boot/memory.hpp>
+#include <sluice/boot/paging.hpp>
 #include <sluice/boot/panic.hpp>
+#include <sluice/boot/stack_guard.hpp>
 #include <sluice/boot/stacks.hpp>
 #include <sluice/boot/trap.hpp>
 #include <sluice/drivers/base/platform_bus.hpp>
+#include <sluice/drivers/base/pm.hpp>
+#include <sluice/drivers/base/probe.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/console.hpp>
@@ -30,12 +37,14 @@ int main(int argc, char** argv);
 extern "C" {
 extern void (*__init_array_start[])();
 extern void (*__init_array_end[])();
+extern std::byte __image_start[], __image_end[];
 [[noreturn]] void start_kernel(sluice::u64 tree_address);
 }
 
 namespace sluice::boot {
 namespace {
 
+constexpr u64 kHighestHartId = 0xffff'ffff;
 constexpr usize kTreeHeaderBytes = 40;
 constexpr usize kMaxTreeBytes = 2 * 1024 * 1024;
 constexpr u32 kFailedStatus = 1;
@@ -49,6 +58,12 @@ void parse_tree(u64 address) {
                address);
   }
   const auto* at = reinterpret_cast<const std::byte*>(address);
+  if (at >= __image_start && at < __image_end) {
+    panic_with(
+        "device tree: the firmware put it at {:#x}, inside the image ({:#x} to {:#x}), which has "
+        "overwritten it: give the machine more memory, or load the tree elsewhere",
+        address, reinterpret_cast<u64>(__image_start), reinterpret_cast<u64>(__image_end));
+  }
   const std::optional<u32> bytes = fdt::Tree::claimed_bytes({at, kTreeHeaderBytes});
   if (!bytes || *bytes > kMaxTreeBytes) {
     panic_with("device tree: none at {:#x} (no magic number, or larger than {} bytes)", address,
@@ -68,12 +83,31 @@ void read_command_line() {
   }
 }
 
-void set_up_clock() {
-  const std::optional<u64> frequency = tree.find("/cpus").number("timebase-frequency");
-  if (!frequency || *frequency == 0) {
-    panic("device tree: /cpus has no timebase-frequency");
+// boot_hart=N: hart N starts as this one did, and this one becomes one of the others.
+void go_to_boot_hart(u64 tree_address) {
+  const std::optional<u64> id = command_line::number("boot_hart", 0, kHighestHartId);
+  if (id && *id != boot_hart.id) {
+    const i64 error = boot_on(*id, tree_address);
+    log::error(
+        "command line: boot_hart={}: the firmware does not start that hart (error {}); {} goes on",
+        *id, error, boot_hart.id);
   }
-  clock::set_frequency(*frequency);
+}
+
+// A frequency that is not there is QEMU's: times are wrong at worst, and all else works.
+void set_up_clock() {
+  constexpr u64 kUsualFrequency = 10'000'000;
+  const fdt::Node cpus = tree.find("/cpus");
+  u64 frequency = cpus.number("timebase-frequency").value_or(0);
+  if (frequency == 0) {
+    frequency = cpus.child("cpu").number("timebase-frequency").value_or(0);
+  }
+  if (frequency == 0) {
+    frequency = kUsualFrequency;
+    log::warning("device tree: /cpus has no timebase-frequency; {} Hz is taken: times may be wrong",
+                 frequency);
+  }
+  clock::set_frequency(frequency);
 }
 
 // The firmware's seed into the pool, and out of the tree (as Linux does): whoever reads the tree
@@ -130,6 +164,7 @@ void bring_up_devices() {
       shown = true;
     }
   }
+  dev::wait_for_device_probe();
 }
 
 u32 run_main() {
@@ -173,19 +208,31 @@ void sluice::port::exit(u32 status) {
   boot::power_off(status & boot::kStatusMask);
 }
 
+void sluice::port::reboot() {
+  dev::shutdown_all();
+  boot::restart();
+}
+
 void start_kernel(sluice::u64 tree_address) {
   using namespace sluice;
   using namespace sluice::boot;
+  probe_firmware();
   set_up_traps(trap_stack_of(0).top);
   parse_tree(tree_address);
   read_command_line();
+  go_to_boot_hart(tree_address);
   set_up_clock();
-  if (all_harts_have(tree, "sstc")) {
+  const bool has_sstc = all_harts_have(tree, "sstc");
+  if (has_sstc) {
     use_sstc();
   }
+  report_firmware(harts_in(tree), has_sstc);
+  report_command_line();
+  choose_paging_mode(command_line::value("mmu").value_or(""));
   const u32 harts = wanted_harts(tree);
   find_memory(tree, harts);
   take_seed();
+  set_stack_guard(entropy::seed64());
   set_up_memory(tree, tree_address, harts);
   for (auto* constructor = __init_array_start; constructor != __init_array_end; ++constructor) {
     (*constructor)();
@@ -195,5 +242,6 @@ void start_kernel(sluice::u64 tree_address) {
   log::info("{}: hart {}, {} running, {} MiB free", image.name, boot_hart.id, hart_count(),
             page_allocator().free_pages() * kPageBytes >> 20);
   bring_up_devices();
+  report_devices();
   port::exit(run_main());
 }

@@ -18,8 +18,9 @@ trap_entry:
         bgez    gp, exception
 
 # An interrupt is a call between two instructions: on the stack in use, with the registers saved that a call may change.
-# Interrupts stay off until sret, and an exception inside ends in a panic, so that sepc and sstatus need not be saved.
-        addi    sp, sp, -16 * 8
+# Interrupts stay off until sret, and an exception inside ends in a panic, so that sstatus need not be saved, and sepc is only
+# for the panic's backtrace.
+        addi    sp, sp, -18 * 8         # InterruptFrame (trap.hpp)
         sd      ra, 0*8(sp)
         sd      t0, 1*8(sp)
         sd      t1, 2*8(sp)
@@ -36,6 +37,8 @@ trap_entry:
         sd      a5, 13*8(sp)
         sd      a6, 14*8(sp)
         sd      a7, 15*8(sp)
+        csrr    t0, sepc
+        sd      t0, 16*8(sp)
         slli    t0, gp, 60              # external: 9, timer: 5, software: 1; the other bits cannot come
         load_gp
         bgez    t0, 2f
@@ -43,7 +46,9 @@ trap_entry:
         ld      a0, 0(t0)               # first
         ld      t0, 8(t0)               # serve
         jalr    t0
-1:      ld      ra, 0*8(sp)
+        .globl  interrupt_return
+interrupt_return:
+        ld      ra, 0*8(sp)
         ld      t0, 1*8(sp)
         ld      t1, 2*8(sp)
         ld      t2, 3*8(sp)
@@ -59,29 +64,28 @@ trap_entry:
         ld      a5, 13*8(sp)
         ld      a6, 14*8(sp)
         ld      a7, 15*8(sp)
-        addi    sp, sp, 16 * 8
+        addi    sp, sp, 18 * 8
         sret
-2:      lla     ra, 1b
+2:      lla     ra, interrupt_return
         slli    t0, t0, 1
         bltz    t0, 3f
         tail    handle_software_interrupt
 3:      tail    handle_timer_interrupt
 
 # An exception is the end: all registers go to the trap stack, in the layout of TrapFrame (trap.hpp). sscratch holds the
-# top of this hart's trap stack, and 0 from then on: another exception, of the panic's own, goes on with the stack in use.
+# top of this hart's trap stack, for an exception of the panic's own, too: it comes to the end of what the first has to say.
         .equ    FRAME_BYTES, 36 * 8
 exception:
         load_gp
         csrrw   sp, sscratch, sp
-        bnez    sp, 1f
-        csrr    sp, sscratch
-1:      addi    sp, sp, -FRAME_BYTES
+        addi    sp, sp, -FRAME_BYTES
         sd      zero, 0(sp)
         sd      ra, 1*8(sp)
         .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
         sd      x\n, \n*8(sp)
         .endr
-        csrrw   t0, sscratch, zero
+        addi    t1, sp, FRAME_BYTES
+        csrrw   t0, sscratch, t1
         sd      t0, 2*8(sp)             # the interrupted sp
         csrr    t0, sepc
         csrr    t1, sstatus

@@ -5,8 +5,8 @@
 #include <cstddef>
 
 #include <sluice/boot/csr.hpp>
+#include <sluice/boot/firmware.hpp>
 #include <sluice/boot/panic.hpp>
-#include <sluice/boot/sbi.hpp>
 #include <sluice/boot/stop.hpp>
 #include <sluice/kernel/hart.hpp>
 #include <sluice/kernel/irq.hpp>
@@ -43,7 +43,7 @@ void port::set_timer(u64 ticks) {
   if (has_sstc) {
     csr::write_stimecmp(ticks);
   } else {
-    sbi::set_timer(ticks);
+    boot::set_firmware_timer(ticks);
   }
 }
 

@@ -17,6 +17,15 @@ struct TrapFrame {
 };
 static_assert(sizeof(TrapFrame) == 36 * 8);
 
+// What an interrupt leaves on the stack that it found: the registers that a call may change.
+struct InterruptFrame {
+  u64 ra;
+  std::array<u64, 15> temporaries;  // t0 to t6, a0 to a7
+  u64 sepc;                         // for backtraces
+  u64 unused;
+};
+static_assert(sizeof(InterruptFrame) == 18 * 8);
+
 // Installs the trap vector and this hart's stack for exceptions; external, timer and software
 // interrupts become possible.
 void set_up_traps(u64 trap_stack_top);

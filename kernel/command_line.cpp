@@ -22,6 +22,32 @@ std::string_view next_word(std::string_view& line) {
   return word;
 }
 
+constexpr u32 kMostNamed = 4;
+constexpr usize kMostShown = 64;  // of a word
+
+bool is_among(std::string_view names, std::string_view wanted) {
+  for (std::string_view name = next_word(names); !name.empty(); name = next_word(names)) {
+    if (name == wanted) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void report_repeated(std::string_view prefix, std::string_view name) {
+  u32 count = 0;
+  std::string_view left = kernel_words;
+  for (std::string_view word = next_word(left); !word.empty(); word = next_word(left)) {
+    if (word.starts_with(prefix)) {
+      word.remove_prefix(prefix.size());
+      count += word.starts_with(name) && word.substr(name.size()).starts_with('=') ? 1 : 0;
+    }
+  }
+  if (count > 1) {
+    log::warning("command line: {}{}= stands there {} times; the last counts", prefix, name, count);
+  }
+}
+
 }  // namespace
 
 void set(std::string_view line) {
@@ -60,6 +86,35 @@ std::optional<u64> number(std::string_view name, u64 minimum, u64 maximum) {
     return std::nullopt;
   }
   return result;
+}
+
+void report_unknown(std::string_view prefix, std::string_view names,
+                    bool (*knows)(std::string_view name)) {
+  u32 unknown = 0;
+  std::string_view left = kernel_words;
+  for (std::string_view word = next_word(left); !word.empty(); word = next_word(left)) {
+    const std::string_view name = word.substr(0, word.find('='));
+    if (!name.starts_with(prefix)) {
+      continue;
+    }
+    const bool has_value = name.size() < word.size();
+    if ((has_value && is_among(names, name.substr(prefix.size()))) ||
+        (knows != nullptr && knows(name))) {
+      continue;
+    }
+    if (++unknown <= kMostNamed) {
+      log::warning("command line: {} means nothing", word.substr(0, kMostShown));
+    }
+  }
+  if (unknown > kMostNamed) {
+    log::warning("command line: {} more words mean nothing", unknown - kMostNamed);
+  }
+  if (unknown > 0) {
+    log::warning("command line: there is {}NAME=VALUE with these names: {}", prefix, names);
+  }
+  for (std::string_view name = next_word(names); !name.empty(); name = next_word(names)) {
+    report_repeated(prefix, name);
+  }
 }
 
 std::string_view program_words() {

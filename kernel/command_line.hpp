@@ -21,6 +21,12 @@ std::optional<std::string_view> value(std::string_view name);
 // with the bounds, and counts as absent.
 std::optional<u64> number(std::string_view name, u64 minimum, u64 maximum);
 
+// Logs, as warnings, what is wrong with the kernel's words that begin with `prefix`: those whose
+// rest is no `name=value` with a name of `names` (a list with blanks), nor one that `knows` (null:
+// nobody) takes; and names that stand there twice. Some by name, the rest counted.
+void report_unknown(std::string_view prefix, std::string_view names,
+                    bool (*knows)(std::string_view name) = nullptr);
+
 // What stands after ` -- `, unsplit; empty where there is no such thing.
 std::string_view program_words();
 

@@ -68,19 +68,45 @@ void send_rest_of_record(Device& device) {
   }
 }
 
-void send_record(Device& device, Stream stream, std::string_view bytes) {
+// Puts the bytes without ends of line to `to`; returns where they end. At most twice as many.
+char* put_escaped(char* to, std::string_view bytes) {
+  constexpr char kEscape = '\x10';
+  for (const char c : bytes) {
+    if (c == '\n' || c == kEscape) {
+      *to++ = kEscape;
+    }
+    *to++ = c == '\n' ? 'n' : c;
+  }
+  return to;
+}
+
+// Sends what fits of the bytes, and returns how many that is.
+usize send_record(Device& device, Stream stream, std::string_view bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
+  constexpr usize kHeaderBytes = 7;
+  char* const payload = state.record.data() + kHeaderBytes;
+  char letter = static_cast<char>(stream);
+  usize payload_bytes = 0;
+  if (device.is_transparent()) {
+    bytes = bytes.substr(0, kRecordBytes);
+    std::memcpy(payload, bytes.data(), bytes.size());
+    payload_bytes = bytes.size();
+  } else {
+    bytes = bytes.substr(0, kRecordBytes / 2);
+    payload_bytes = static_cast<usize>(put_escaped(payload, bytes) - payload);
+    letter = static_cast<char>(letter - 'a' + 'A');
+  }
   char* to = state.record.data();
   *to++ = '\x01';
-  *to++ = static_cast<char>(stream);
+  *to++ = letter;
   for (int shift = 12; shift >= 0; shift -= 4) {
-    *to++ = kDigits[(bytes.size() >> shift) & 0xf];
+    *to++ = kDigits[(payload_bytes >> shift) & 0xf];
   }
-  *to++ = '\x02';
-  std::memcpy(to, bytes.data(), bytes.size());
+  *to = '\x02';
   state.record_sent = 0;
-  state.record_bytes = 7 + bytes.size();
+  state.record_bytes = kHeaderBytes + payload_bytes;
   send_rest_of_record(device);
+  return bytes.size();
 }
 
 }  // namespace
@@ -126,13 +152,13 @@ void write(Stream stream, std::string_view bytes) {
     if (turn.device() == nullptr) {
       return;
     }
-    const std::string_view now = bytes.substr(0, kRecordBytes);
+    usize sent = std::min(bytes.size(), kRecordBytes);
     if (uses_records()) {
-      send_record(*turn.device(), stream, now);
+      sent = send_record(*turn.device(), stream, bytes);
     } else {
-      turn.device()->write(now);
+      turn.device()->write(bytes.substr(0, sent));
     }
-    bytes.remove_prefix(now.size());
+    bytes.remove_prefix(sent);
   }
 }
 

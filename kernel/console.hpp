@@ -2,7 +2,8 @@
 // line. Used by programs (app/) and by boot. Two modes: plain, for a terminal; records, for run.sh,
 // which takes them apart:
 //   0x01  stream ('o' output, 'e' error, 'x' exit status)  4 hex digits: bytes  0x02  the bytes
-// What is outside a record is log.
+// What is outside a record is log. A capital letter for the stream: the bytes have no ends of line,
+// which a firmware's console changes; 0x10 'n' stands for one, and 0x10 0x10 for 0x10.
 #pragma once
 
 #include <span>
@@ -21,6 +22,8 @@ class Device {
   virtual void write(std::string_view bytes) = 0;
   // Returns once what was written has left the machine: before it is switched off.
   virtual void drain() {}
+  // Do all bytes come out as they are?
+  virtual bool is_transparent() const { return true; }
   // The next byte of input, or −1 where there is none now.
   virtual int read() = 0;
   // From now on wait_until() is woken when input arrives, where the line can do that.

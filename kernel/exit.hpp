@@ -9,4 +9,8 @@ namespace sluice {
 // host a test sees it as an exception. Task.
 [[noreturn]] void exit(u32 status);
 
+// Quiets the devices and starts the machine again; one that cannot is switched off with status 1.
+// Task.
+[[noreturn]] void reboot();
+
 }  // namespace sluice

@@ -21,6 +21,17 @@ template <class... Args>
   panic(sink.text());
 }
 
+// What a panic tells besides: whoever knows something, what is in flight in the disks say, adds a
+// note that lives as long as the program. It is asked on the hart that panics, the others stopped
+// wherever they were, interrupts off: it takes no lock and waits for nothing. Task.
+struct PanicNote {
+  void (*report)(Sink& out);
+  PanicNote* next = nullptr;
+};
+void add_panic_note(PanicNote& note);
+// Asks all of them.
+void report_panic_notes(Sink& out);
+
 [[noreturn]] void assertion_failed(const char* condition, const char* file, int line);
 
 }  // namespace sluice

@@ -39,6 +39,7 @@ set(CMAKE_ASM_COMPILER ${SLUICE_CROSS_PREFIX}gcc)
 set(CMAKE_AR ${SLUICE_CROSS_PREFIX}gcc-ar CACHE STRING "")
 set(CMAKE_RANLIB ${SLUICE_CROSS_PREFIX}gcc-ranlib CACHE STRING "")
 set(CMAKE_OBJDUMP ${SLUICE_CROSS_PREFIX}objdump CACHE STRING "")
+set(CMAKE_OBJCOPY ${SLUICE_CROSS_PREFIX}objcopy CACHE STRING "")
 
 list(JOIN _sluice_target_flags " " _sluice_target_flags)
 set(CMAKE_ASM_FLAGS_INIT "${_sluice_target_flags}")

@@ -1,7 +1,8 @@
 # sluice_add_image(NAME sources… [DRIVERS virtio_blk virtio_rng ram_disk] [FS fat]): a bootable ELF from a program with
 #   int main(int argc, char** argv)
 # The image names its drivers: what is listed here becomes the table that boot reads (boot/image.hpp), and nothing else is
-# linked. Every image has the serial line, the interrupt controller and the power switch.
+# linked. Every image has the serial line, the interrupt controller and the power switch. A driver of the program's own is
+# listed as header:class, the header from the program's folder, and comes after the others (docs/write-a-driver.md).
 
 # For each driver: its library, then header:class of the buses and drivers it brings, in the order of the table. What
 # several bring comes once.
@@ -23,9 +24,15 @@ endmacro()
 macro(_sluice_table_entries kind entries)
   foreach(_entry ${entries})
     string(REGEX MATCH "^([^:]+):(.+)$" _ "${_entry}")
-    string(APPEND _includes "#include <sluice/${CMAKE_MATCH_1}>\n")
+    set(_class "sluice::${CMAKE_MATCH_2}")
+    set(_header "<sluice/${CMAKE_MATCH_1}>")
+    if(_entry IN_LIST _own_drivers)
+      set(_class "::${CMAKE_MATCH_2}")
+      set(_header "\"${CMAKE_MATCH_1}\"")
+    endif()
+    string(APPEND _includes "#include ${_header}\n")
     list(LENGTH _${kind}_names _index)
-    string(APPEND _objects "sluice::${CMAKE_MATCH_2} ${kind}_${_index};\n")
+    string(APPEND _objects "${_class} ${kind}_${_index};\n")
     list(APPEND _${kind}_names "&${kind}_${_index}")
   endforeach()
 endmacro()
@@ -38,7 +45,13 @@ function(_sluice_write_table name file)
   set(_driver_names "")
   set(_bus_entries "")
   set(_driver_entries "")
+  set(_own_drivers ${ARGN})
+  list(FILTER _own_drivers INCLUDE REGEX ":")
   foreach(_driver ${ARGN})
+    if(_driver IN_LIST _own_drivers)
+      list(APPEND _driver_entries "${_driver}")
+      continue()
+    endif()
     list(APPEND _bus_entries ${_sluice_bus_${_driver}})
     list(SUBLIST _sluice_driver_${_driver} 1 -1 _own_entries)
     list(APPEND _driver_entries ${_own_entries})
@@ -76,9 +89,15 @@ function(sluice_add_image name)
     message(FATAL_ERROR "sluice_add_image: configure with toolchain/riscv64.cmake as the toolchain file")
   endif()
   set(_libraries "")
+  set(_own_drivers ${arg_DRIVERS})
+  list(FILTER _own_drivers INCLUDE REGEX ":")
+  if(_own_drivers)
+    list(REMOVE_ITEM arg_DRIVERS ${_own_drivers})
+  endif()
   foreach(_driver ${arg_DRIVERS})
     if(NOT DEFINED _sluice_driver_${_driver})
-      message(FATAL_ERROR "sluice_add_image: no driver is called ${_driver}; there are virtio_blk, virtio_rng and ram_disk")
+      message(FATAL_ERROR "sluice_add_image: no driver is called ${_driver}; there are virtio_blk, virtio_rng and ram_disk, and "
+                          "your own as header:class")
     endif()
   endforeach()
   foreach(_driver ${_sluice_machine_drivers} ${arg_DRIVERS})
@@ -93,13 +112,22 @@ function(sluice_add_image name)
   endforeach()
 
   set(_table "${CMAKE_CURRENT_BINARY_DIR}/${name}_image.cpp")
-  _sluice_write_table(${name} "${_table}" ${_sluice_machine_drivers} ${arg_DRIVERS})
+  _sluice_write_table(${name} "${_table}" ${_sluice_machine_drivers} ${arg_DRIVERS} ${_own_drivers})
   add_executable(${name} ${arg_UNPARSED_ARGUMENTS} "${_table}")
+  target_include_directories(${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
   set_target_properties(${name} PROPERTIES LINK_DEPENDS "${SLUICE_LINKER_SCRIPT}")
   target_link_libraries(${name} PRIVATE ${_libraries} sluice::boot)
   target_link_options(${name} PRIVATE
     -nostdlib -static -no-pie -n -T "${SLUICE_LINKER_SCRIPT}"
     -Wl,--gc-sections -Wl,--build-id=none -Wl,--no-warn-rwx-segments -Wl,-z,max-page-size=4096)
+  find_package(Python3 QUIET COMPONENTS Interpreter)
+  if(Python3_Interpreter_FOUND)
+    add_custom_command(TARGET ${name} POST_BUILD VERBATIM
+      COMMAND "${Python3_EXECUTABLE}" "${SLUICE_TOOLCHAIN_DIR}/name_table.py" $<TARGET_FILE:${name}> ${CMAKE_OBJCOPY}
+              ${SLUICE_CROSS_PREFIX}c++filt)
+  else()
+    message(STATUS "No Python 3: a panic of ${name} tells addresses without names, and no backtrace")
+  endif()
   add_custom_command(TARGET ${name} POST_BUILD VERBATIM
     COMMAND ${CMAKE_COMMAND} -DIMAGE=$<TARGET_FILE:${name}> -DOBJDUMP=${CMAKE_OBJDUMP}
             -P "${SLUICE_TOOLCHAIN_DIR}/check_image.cmake")

@@ -10,6 +10,7 @@ foreach(_folder boot kernel drivers fs)
 endforeach()
 install(FILES "${SLUICE_ROOT}/linker.ld" "${SLUICE_ROOT}/toolchain/riscv64.cmake"
               "${SLUICE_ROOT}/toolchain/sluice_image.cmake" "${SLUICE_ROOT}/toolchain/check_image.cmake"
+              "${SLUICE_ROOT}/toolchain/name_table.py"
         DESTINATION ${_package})
 configure_package_config_file("${SLUICE_ROOT}/toolchain/sluiceConfig.cmake.in" "${PROJECT_BINARY_DIR}/sluiceConfig.cmake"
                               INSTALL_DESTINATION ${_package})

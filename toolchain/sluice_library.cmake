@@ -1,5 +1,5 @@
 # sluice_library(NAME SOURCES… [COLD SOURCES…] DEPS libraries…): a folder's library, sluice_NAME, with the project's warnings. What
-# is cold runs seldom, and is compiled to be small.
+# is cold runs seldom: it is compiled to be small, and keeps the stack protector, which would cost each I/O some instructions.
 # Every library sees the headers as <sluice/kernel/…>, <sluice/drivers/…>, <sluice/fs/…>, and links its DEPS alone.
 
 if(CMAKE_SYSTEM_NAME STREQUAL "Generic" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
@@ -26,10 +26,10 @@ endif()
 
 if(SLUICE_BARE_METAL)
   target_compile_options(sluice_flags INTERFACE
-    -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fbuiltin -fno-pic -fno-omit-frame-pointer
+    -march=rv64gc -mabi=lp64d -mcmodel=medany -mtune=size -ffreestanding -fbuiltin -fno-pic -fstack-protector-strong
     $<$<CONFIG:Release>:-flto> -ffunction-sections
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables>)
-  target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto;-flto-partition=one;-O2>)
+  target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto;-flto-partition=one;-O2;-mtune=size>)
 elseif(SLUICE_SANITIZE)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)
@@ -39,6 +39,9 @@ endif()
 function(sluice_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;COLD;DEPS")
   add_library(sluice_${name} STATIC ${arg_SOURCES} ${arg_COLD})
+  if(SLUICE_BARE_METAL AND arg_SOURCES)
+    set_source_files_properties(${arg_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-fno-stack-protector>")
+  endif()
   if(SLUICE_BARE_METAL AND arg_COLD)
     set_source_files_properties(${arg_COLD} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
   endif()

@@ -98,7 +98,11 @@ locate() {
 version() {
   local text
   case $1 in
-    opensbi) text=$(grep -a -m 1 -o 'OpenSBI v[0-9.]*' "$2" || true) ;;
+    # Its banner alone says it; a machine without a kernel stays there.
+    opensbi)
+      text=$(timeout 2 qemu-system-riscv64 -M virt -bios "$2" -display none -nodefaults -serial stdio </dev/null 2>/dev/null |
+        grep -a -o 'OpenSBI v[0-9.]*' || true)
+      ;;
     catch2)
       text=$(sed -n 's/^#define CATCH_VERSION_[MP].* //p' "$(dirname "$2")"/catch{,_version_macros}.hpp 2>/dev/null |
         paste -s -d . || true)
@@ -183,10 +187,20 @@ ensure() {
   fi
 }
 
+# What is wrong with the machine itself, a line each.
+machine_troubles() {
+  local free
+  [ -w "$root" ] || echo "$root cannot be written: the build goes there"
+  free=$(df -Pk "$root" | awk 'NR == 2 { print $4 }')
+  [ "${free:-0}" -ge 1048576 ] || echo "$((free / 1024)) MiB are free below $root; all builds together take about 1 GiB"
+  locate qemu-system-riscv64 >/dev/null 2>&1 || return 0
+  qemu-system-riscv64 -machine help 2>&1 | grep -q '^virt ' || echo "this qemu-system-riscv64 has no machine 'virt'"
+}
+
 doctor() {
-  local set tool oldest packages path found how status=0
+  local set tool oldest packages path found how wanted='' troubles
   printf '%-22s %-10s %-8s %-6s %s\n' tool found needed for 'how to get it'
-  needs | while read -r set tool oldest packages; do
+  while read -r set tool oldest packages; do
     [ "$set" != start ] || continue
     how=''
     if path=$(locate "$tool" 2>/dev/null); then
@@ -197,14 +211,21 @@ doctor() {
     fi
     if [ "$found" = missing ] || [ -n "$how" ]; then
       # shellcheck disable=SC2086 # several names
-      how="apt-get install $(offered $packages)$how"
-      status=1
+      packages=$(offered $packages)
+      how="apt-get install $packages$how"
+      case " $wanted " in *" $packages "*) ;; *) wanted="$wanted $packages" ;; esac
     fi
     [ "$oldest" != 0 ] || oldest=any
     printf '%-22s %-10s %-8s %-6s %s\n' "$tool" "$found" "$oldest" "$set" "$how" | sed 's/ *$//'
-    # The loop is a process of its own: its last status is the whole's.
-    (exit $status)
-  done
+  done < <(needs)
+  troubles=$(machine_troubles)
+  [ -z "$troubles" ] || printf '\n%s\n' "$troubles"
+  if [ -n "$wanted" ]; then
+    printf '\nAll of it at once: apt-get install%s\n' "$wanted"
+  elif [ -z "$troubles" ]; then
+    printf '\nAll is there.\n'
+  fi
+  [ -z "$wanted$troubles" ]
 }
 
 case "${1-}" in

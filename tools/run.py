@@ -55,7 +55,7 @@ def boot(options, disk_list=None):
         log_path = options.log or folder.file("serial.log")
         interactive = options.command == "shell"
         on_terminal = interactive and os.isatty(0) and os.isatty(1)
-        words = machine.arguments(options, disk_list, elf, folder.path, records=not interactive)
+        words = machine.arguments(options, disk_list, elf, folder.path, records=not interactive, reboots=on_terminal)
         timeout = options.timeout
         if timeout is None and not interactive:
             timeout = DEFAULT_TIMEOUT

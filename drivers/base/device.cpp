@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/panic.hpp>
 
@@ -12,6 +13,8 @@ std::string_view to_string(State state) {
   switch (state) {
     case State::Unbound:
       return "unbound";
+    case State::Probing:
+      return "probing";
     case State::Deferred:
       return "deferred";
     case State::Bound:
@@ -22,7 +25,14 @@ std::string_view to_string(State state) {
   return "unknown";
 }
 
-Device::Device(std::string_view name, Device* parent) : parent_(parent) {
+Device::Device(std::string_view name, Device* parent)
+    : parent_(parent),
+      probe_job_(
+          [](void* self) {
+            auto& device = *static_cast<Device*>(self);
+            device.probe_result_ = device.bus_->probe(device);
+          },
+          this) {
   std::copy_n(name.begin(), std::min(name.size(), name_.size() - 1), name_.begin());
 }
 
@@ -30,6 +40,11 @@ Device::~Device() {
   // The driver would be left with a device that is gone.
   SLUICE_ASSERT(bus_ == nullptr);
   release_all();
+  remove_links();
+}
+
+std::string_view Device::class_name() const {
+  return state_ == State::Bound ? driver_->class_name() : std::string_view{};
 }
 
 void Device::set_reason(std::string_view reason) {
@@ -110,6 +125,24 @@ void Device::restore_irqs() {
   for (const IrqResource& irq : std::span(irqs).first(irq_count)) {
     (void)irq::set_affinity(irq.controller_phandle, irq.source, hart(0));  // NotFound: never asked
   }
+}
+
+Result<DmaBuffer*> Device::make_dma_buffer(usize bytes, usize alignment, u64 mask) {
+  return make<DmaBuffer>(TRY(DmaBuffer::allocate(bytes, alignment, mask)));
+}
+
+Result<void> Device::add_child(Bus& bus, Device& child) {
+  SLUICE_ASSERT(child.parent_ == this);
+  // First, for it can fail; the child is added last, and taken away first.
+  TRY(add_release(
+      [](void* context) {
+        auto& gone = *static_cast<Device*>(context);
+        if (gone.bus_ != nullptr) {
+          gone.bus_->remove_device(gone);
+        }
+      },
+      &child));
+  return bus.add_device(child);
 }
 
 Result<void> Device::add_release(void (*release)(void* context), void* context) {

@@ -1,7 +1,7 @@
-// The device model: Bus, Device, Driver (Linux: bus_type, device, device_driver).
-// A bus matches devices with drivers whenever either arrives. Probing binds them; what a driver
-// takes in probe through the Device's managed resources is released in reverse order when probe
-// fails or the device goes. Task context throughout, unless said otherwise.
+// Device: something on a bus (Linux: device), and what its driver takes through it. Drivers are in
+// driver.hpp, buses and the whole of the model in bus.hpp; docs/device-model.md is the guide. What
+// a driver takes in probe through the device's managed resources is released in reverse order when
+// probe fails or the device goes. Task context throughout, unless said otherwise.
 #pragma once
 
 #include <array>
@@ -10,12 +10,15 @@
 #include <string_view>
 #include <utility>
 
+#include <sluice/drivers/base/link.hpp>
+#include <sluice/kernel/dma.hpp>
 #include <sluice/kernel/fdt.hpp>
 #include <sluice/kernel/format.hpp>
 #include <sluice/kernel/irq.hpp>
 #include <sluice/kernel/list.hpp>
 #include <sluice/kernel/mmio.hpp>
 #include <sluice/kernel/result.hpp>
+#include <sluice/kernel/work.hpp>
 
 namespace sluice::dev {
 
@@ -34,11 +37,13 @@ struct IrqResource {
   u32 source = 0;
 };
 
-enum class State : u8 { Unbound, Deferred, Bound, Failed };
+enum class State : u8 { Unbound, Probing, Deferred, Bound, Failed };
 std::string_view to_string(State state);
 
-// Something on a bus. Buses derive from it to add what they know (virtio::Device).
-class Device : public ListNode<> {
+struct OfAsyncProbes;  // the list of the model's asynchronous probes
+
+// Buses derive from it to add what they know (virtio::Device).
+class Device : public ListNode<>, public ListNode<OfAsyncProbes> {
  public:
   // `name` of at most 31 bytes, unique on its bus; `parent` is null or outlives the device.
   Device(std::string_view name, Device* parent);
@@ -50,6 +55,8 @@ class Device : public ListNode<> {
   Driver* driver() const { return driver_; }
   State state() const { return state_; }
   bool suspended() const { return suspended_; }  // while bound
+  // What it is to the rest of the system while it is bound (Driver::class_name), or nothing.
+  std::string_view class_name() const;
   // Why it is deferred, failed or left unbound by a driver that matched, in words; else empty.
   std::string_view reason() const { return reason_.data(); }
 
@@ -68,6 +75,12 @@ class Device : public ListNode<> {
   std::unexpected<Errc> defer(std::string_view waits_for);
   std::unexpected<Errc> reject(Errc error, std::string_view why);
 
+  // Says that this device needs `supplier`, until either goes: link.hpp. `what` it is to this one.
+  // Again makes no difference. Invalid, logged: it needs itself in the end; NoMemory.
+  Result<void> add_supplier(Device& supplier, std::string_view what = "its supplier");
+  const List<Link, OfConsumer>& suppliers() const { return suppliers_; }
+  const List<Link, OfSupplier>& consumers() const { return consumers_; }
+
   // Managed resources, for probe. Each is released when the driver is unbound, in reverse order.
 
   // Maps register range `index`. OutOfRange: it has none of that index; Malformed: not aligned to
@@ -83,12 +96,21 @@ class Device : public ListNode<> {
   // A T constructed with `args`, destroyed with the binding. NoMemory.
   template <class T, class... Args>
   Result<T*> make(Args&&... args);
+  // Zeroed memory that the device may use, as DmaBuffer::allocate(). NoMemory.
+  Result<DmaBuffer*> make_dma_buffer(usize bytes, usize alignment, u64 mask);
+  // Adds `child`, whose parent this is and which lives as long as the binding, to a bus, which it
+  // leaves with the binding. NoMemory; Exists. On the hart that booted.
+  Result<void> add_child(Bus& bus, Device& child);
   // Calls `release(context)` with the binding's end. NoMemory, and then it is not called.
   Result<void> add_release(void (*release)(void* context), void* context);
 
  private:
   friend class Bus;
+  friend class Walk;
   friend void retry_deferred();
+  friend void wait_for_device_probe();
+  friend Result<void> suspend_all(Device** failed);
+  friend Result<void> resume_all(Device** failed);
   friend void shutdown_all();
   struct Managed {
     Managed* previous;
@@ -96,7 +118,9 @@ class Device : public ListNode<> {
     void* context;
   };
   void release_all();
+  void remove_links();
   void set_reason(std::string_view reason);
+  std::unexpected<Errc> defer_for(const Link& link);
 
   std::array<char, 32> name_{};
   Device* parent_;
@@ -104,115 +128,20 @@ class Device : public ListNode<> {
   Driver* driver_ = nullptr;
   State state_ = State::Unbound;
   bool suspended_ = false;
+  bool probe_given_ = false;  // its probe is a job of another hart
   std::array<char, 96> reason_{};
   static inline u64 last_order_ = 0;
-  u64 bound_order_ = 0;  // grows with each probe that begins: a parent's before its children's
+  u64 bound_order_ = 0;    // grows with each probe that begins: a parent's before its children's
+  u64 suspend_order_ = 0;  // grows with each that is suspended
   Managed* managed_ = nullptr;
+  List<Link, OfConsumer> suppliers_;
+  List<Link, OfSupplier> consumers_;
+  Job probe_job_;  // of an asynchronous probe
+  Result<void> probe_result_;
+  // Of a walk through the devices (walk.hpp): which one saw it last, and the way back.
+  u64 seen_by_walk_ = 0;
+  Device* walk_back_ = nullptr;
 };
-
-// What drives devices of a bus. One object per driver, without constructors that register anything:
-// the image names its drivers (docs/your-own-image.md).
-class Driver : public ListNode<> {
- public:
-  constexpr explicit Driver(std::string_view name) : name_(name) {}
-  virtual ~Driver() = default;
-  std::string_view name() const { return name_; }
-
-  // The bus this driver is for, by name.
-  virtual std::string_view bus_name() const = 0;
-
-  // Takes the device into service. Defer: asked again after another device was bound; NotFound:
-  // there is nothing in its place, which is no failure. What is taken through the device's managed
-  // resources needs no undoing here.
-  virtual Result<void> probe(Device& device) = 0;
-  // Takes it out of service; managed resources are released afterwards.
-  virtual void remove(Device&) {}
-  // The machine goes down: quiet the device.
-  virtual void shutdown(Device&) {}
-  virtual Result<void> suspend(Device&) { return {}; }
-  virtual Result<void> resume(Device&) { return {}; }
-  // True: bind and unbind by hand are refused.
-  virtual bool suppress_bind() const { return false; }
-
- private:
-  std::string_view name_;
-};
-
-class Bus : public ListNode<> {
- public:
-  constexpr explicit Bus(std::string_view name) : name_(name) {}
-  virtual ~Bus() = default;
-  std::string_view name() const { return name_; }
-
-  // Does this driver drive that device?
-  virtual bool match(const Device& device, const Driver& driver) const = 0;
-  // What the bus does around its drivers' callbacks; the default calls the driver's.
-  virtual Result<void> probe(Device& device);
-  virtual void remove(Device& device);
-  virtual void shutdown(Device& device);
-  // The default calls the driver's.
-  virtual Result<void> suspend_device(Device& device);
-  virtual Result<void> resume_device(Device& device);
-
-  // Quiets a bound device without unbinding it, and wakes it. Invalid: it is not bound, suspended
-  // already, or not suspended; else what its driver or its bus says: then it is as it was, or out
-  // of service where its bus gave it up, or, if it did not wake, suspended still.
-  Result<void> suspend(Device& device);
-  Result<void> resume(Device& device);
-
-  // A device arrives (it outlives its time on the bus), or goes: unbound, then forgotten. Exists:
-  // the name is taken.
-  Result<void> add_device(Device& device);
-  void remove_device(Device& device);
-  // A driver arrives, or goes: its devices are unbound.
-  void add_driver(Driver& driver);
-  void remove_driver(Driver& driver);
-
-  // By hand. Busy: bound already; NotSupported: suppress_bind; NotFound: nothing matches; Invalid:
-  // not bound, or not on this bus; else what the last probe said.
-  Result<void> bind(Device& device);
-  Result<void> unbind(Device& device);
-  // Unbinds without asking suppress_bind, as at the end of a device. Nothing happens where it is
-  // not bound.
-  void release(Device& device);
-  // Unbinds every device, last bound first.
-  void release_all();
-
-  const List<Device>& devices() const { return devices_; }
-  const List<Driver>& drivers() const { return drivers_; }
-  Device* find_device(std::string_view name) const;
-
- private:
-  friend void retry_deferred();
-  friend void shutdown_all();
-  static Device* last_bound(const List<Device>& devices, u64 before);
-  // Tries drivers in the order they came until one binds or defers. NotFound: none matches.
-  Result<void> try_to_bind(Device& device);
-  Result<void> bind_to(Device& device, Driver& driver);
-  Device* last_bound_to(const Driver& driver) const;
-  static void retry_deferred_after_success();
-
-  std::string_view name_;
-  List<Device> devices_;
-  List<Driver> drivers_;
-};
-
-// Buses of the machine, in the order they were added; a bus is in the list from add_bus to
-// remove_bus.
-void add_bus(Bus& bus);
-void remove_bus(Bus& bus);
-Bus* find_bus(std::string_view name);
-const List<Bus>& buses();
-
-// Gives a driver to the bus that it names. NotFound: there is no such bus.
-Result<void> add_driver(Driver& driver);
-
-// Probes deferred devices again, on every bus, until none of them binds. Called whenever a probe
-// has succeeded; by hand where what they wait for comes otherwise.
-void retry_deferred();
-
-// Calls shutdown for every bound device, last bound first.
-void shutdown_all();
 
 template <class T, class... Args>
 Result<T*> Device::make(Args&&... args) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 
+#include <sluice/drivers/base/uevent.hpp>
 #include <sluice/kernel/log.hpp>
 
 namespace sluice::dev {
@@ -212,6 +213,21 @@ bool PlatformBus::match(const Device& device, const Driver& driver) const {
       known, [&](std::string_view what) { return device.node.is_compatible(what); });
 }
 
+void PlatformBus::uevent(const Device& device, Uevent& event) const {
+  std::array<char, 256> text{};
+  BufferSink alias(text);
+  if (device.node) {
+    const std::string_view node_name = device.node.name();
+    format_to(alias, "of:N{}T(null)", node_name.substr(0, node_name.find('@')));
+    for (u32 i = 0; const auto compatible = device.node.text_at("compatible", i); ++i) {
+      format_to(alias, "C{}", *compatible);
+    }
+  } else {
+    format_to(alias, "platform:{}", device.name());
+  }
+  event.add("MODALIAS", alias.text());
+}
+
 Result<Device*> PlatformBus::make_device(fdt::Node node, Path& path) {
   if (made_ == kMaxDevices) {
     log::error("platform bus: more than {} devices: {} and what follows is left out", kMaxDevices,
@@ -268,10 +284,44 @@ Result<void> PlatformBus::populate_children(fdt::Node bus, Path& path) {
   return {};
 }
 
+// Null: what the phandle names is no device of populate().
+Device* PlatformBus::find_by_phandle(u32 phandle) const {
+  for (Owned* device = last_made_; device != nullptr; device = device->previous) {
+    if (device->node.cell("phandle") == phandle) {
+      return device;
+    }
+  }
+  return nullptr;
+}
+
+// Once all are there: a controller may stand behind its devices in the tree.
+Result<void> PlatformBus::link_controllers() {
+  u32 last_phandle = 0;  // of no node; most devices have the same controller
+  Device* controller = nullptr;
+  for (Owned* device = last_made_; device != nullptr; device = device->previous) {
+    for (const IrqResource& irq : std::span(device->irqs).first(device->irq_count)) {
+      if (irq.controller_phandle != last_phandle) {
+        last_phandle = irq.controller_phandle;
+        controller = find_by_phandle(last_phandle);
+      }
+      if (controller == nullptr) {
+        continue;
+      }
+      const Result<void> added = device->add_supplier(*controller, "its interrupt controller");
+      if (!added && added.error() == Errc::NoMemory) {
+        return added;
+      }
+    }
+  }
+  return {};
+}
+
 Result<void> PlatformBus::populate(const fdt::Tree& tree) {
   InterruptCells interrupt_cells(tree);
   Path path(interrupt_cells);
-  return populate_children(tree.root(), path);
+  const Result<void> populated = populate_children(tree.root(), path);
+  const Result<void> linked = link_controllers();
+  return populated ? linked : populated;
 }
 
 }  // namespace sluice::dev

@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/kernel/fdt.hpp>
 
 namespace sluice::dev {
@@ -33,10 +33,13 @@ class PlatformBus final : public Bus {
   // A device with a node by one of the node's `compatible` strings, in their order; one without by
   // its name without its trailing digits.
   bool match(const Device& device, const Driver& driver) const override;
+  // MODALIAS, as Linux makes it: "of:NrtcT(null)Cgoogle,goldfish-rtc", "platform:ram0".
+  void uevent(const Device& device, Uevent& event) const override;
 
   // Makes a device for every enabled node with a `compatible` below the root and below each
   // `simple-bus`: registers from `reg`, translated to the root by `ranges`; interrupts from
-  // `interrupts` or `interrupts-extended`. A device is named as Linux names it:
+  // `interrupts` or `interrupts-extended`, whose controllers, as far as they are devices, become
+  // its suppliers. A device is named as Linux names it:
   // "10008000.virtio_mmio". What makes no sense is logged and left out. The tree outlives the bus.
   // NoMemory, after which the bus has the devices made so far.
   Result<void> populate(const fdt::Tree& tree);
@@ -55,6 +58,8 @@ class PlatformBus final : public Bus {
 
   Result<void> populate_children(fdt::Node bus, Path& path);
   Result<Device*> make_device(fdt::Node node, Path& path);
+  Result<void> link_controllers();
+  Device* find_by_phandle(u32 phandle) const;
 
   Owned* last_made_ = nullptr;
   u32 made_ = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <sluice/drivers/block/in_flight.hpp>
 #include <sluice/kernel/log.hpp>
 
 namespace sluice::blk {
@@ -45,6 +46,7 @@ void for_each_disk(void (*visit)(Disk& disk, void* context), void* context) {
 }
 
 Result<void> add_to_list(Disk& disk) {
+  tell_in_flight_in_panics();
   {
     const LockGuard guard(lock);
     if (find_locked(disk.name()) == nullptr) {

@@ -12,6 +12,7 @@ class RamDiskDriver final : public dev::PlatformDriver {
  public:
   constexpr RamDiskDriver() : PlatformDriver("ram") {}
 
+  std::string_view class_name() const override { return "block"; }
   // Invalid: an image that is no whole number of sectors. NoMemory, Exists.
   // Task.
   Result<void> probe(dev::Device& device) override;

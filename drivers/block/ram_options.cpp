@@ -318,6 +318,15 @@ void read_ram_options(std::string_view name, RamDisk::Options& options) {
                  row.could_be);
     }
   }
+  std::array<char, 64> prefix;
+  BufferSink with_dot(prefix);
+  format_to(with_dot, "{}.", name);
+  std::array<char, 240> names;
+  BufferSink all(names);
+  for (const Row& row : kRows) {
+    format_to(all, "{} ", row.option);
+  }
+  command_line::report_unknown(with_dot.text(), all.text());
 }
 
 }  // namespace sluice::blk

@@ -11,6 +11,7 @@ namespace sluice::irqchip {
 class PlicDriver final : public dev::PlatformDriver {
  public:
   PlicDriver() : PlatformDriver("plic") {}
+  std::string_view class_name() const override { return "irqchip"; }
   std::span<const std::string_view> compatibles() const override;
   // Malformed: the node lacks riscv,ndev, or an entry of interrupts-extended for the hart that
   // booted, or its

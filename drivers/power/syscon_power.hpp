@@ -11,6 +11,7 @@ namespace sluice::power {
 class SysconDriver final : public dev::PlatformDriver {
  public:
   SysconDriver() : PlatformDriver("sifive-test") {}
+  std::string_view class_name() const override { return "power"; }
   std::span<const std::string_view> compatibles() const override;
   // OutOfRange: its registers; NoMemory; Busy: the machine has a power device already.
   Result<void> probe(dev::Device& device) override;

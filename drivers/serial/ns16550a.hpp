@@ -17,6 +17,9 @@ class Ns16550aDriver final : public dev::PlatformDriver {
 
   explicit Ns16550aDriver(u32 max_polls = kMaxPolls)
       : PlatformDriver("ns16550a"), max_polls_(max_polls) {}
+  std::string_view class_name() const override { return "tty"; }
+  // Its probe does without its interrupt controller, and comes before it.
+  bool waits_for_suppliers() const override { return false; }
   std::span<const std::string_view> compatibles() const override;
   // Needs no interrupt: that is asked for when input is first wanted, and until it can be had the
   // line is polled. NotSupported: reg-shift or reg-io-width; OutOfRange: its registers; NoMemory.

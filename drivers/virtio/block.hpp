@@ -37,6 +37,7 @@ class BlockDriver final : public Driver {
   // out of service; else what its flush ended with. Task.
   static Result<void> set_write_cache(dev::Device& device, bool on);
 
+  std::string_view class_name() const override { return "block"; }
   std::span<const u32> ids() const override;
   u64 features() const override;
   u64 legacy_features() const override;

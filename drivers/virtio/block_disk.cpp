@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include <sluice/drivers/base/uevent.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/command_line.hpp>
 #include <sluice/kernel/log.hpp>
@@ -152,10 +153,37 @@ void BlockDisk::config_changed() {
     log::info("{}: {} sectors now, {} before", disk_->name(), now->sectors, config_.sectors);
     config_.sectors = now->sectors;
     disk_->capacity_changed(now->sectors);
+    dev::send_uevent(device_, dev::Action::Change, "RESIZE", "1");  // as Linux says it
+  }
+}
+
+// What the device says it has written may be in its cache alone, which the power takes away. The
+// bio is ours, not this call's: a device that does not answer has it until it is reset.
+void BlockDisk::flush_cache() {
+  if (!device_.live() || !disk_->has_write_cache() ||
+      disk_->totals(blk::Direction::Write).requests == 0 ||
+      is_flushing_.exchange(1, std::memory_order_acquire) != 0) {
+    return;
+  }
+  last_flush_.op = blk::Op::Flush;
+  last_flush_.end_io = [](blk::Bio& bio) {
+    static_cast<BlockDisk*>(bio.context)->is_flushing_.store(0, std::memory_order_release);
+  };
+  last_flush_.context = this;
+  disk_->submit(last_flush_);
+  bool late = false;
+  Timer timeout([](void* flag) { *static_cast<bool*>(flag) = true; }, &late);
+  timeout.arm(clock::now_ns() + kLastFlushNs);
+  wait_until([&] { return late || is_flushing_.load(std::memory_order_acquire) == 0; });
+  timeout.cancel();
+  if (late || last_flush_.status != blk::Status::Ok) {
+    log::error("{}: its cache is not flushed: {}", disk_->name(),
+               late ? "no answer" : blk::to_string(last_flush_.status));
   }
 }
 
 Result<void> BlockDisk::freeze() {
+  flush_cache();
   disk_->freeze();
   if (!device_.live()) {
     disk_->unfreeze();
@@ -244,6 +272,7 @@ void BlockDisk::remove() {
 }
 
 void BlockDisk::shutdown() {
+  flush_cache();
   (void)device_.reset();
   fail_in_flight(blk::Status::IoError);
 }

@@ -19,6 +19,7 @@ class BlockDisk final : public blk::QueueOps {
   static constexpr u32 kMaxQueues = Device::kMaxQueues;
   static constexpr u64 kAnswerTimeoutNs = 1'000'000'000;
   static constexpr u32 kMostVainResets = 2;
+  static constexpr u64 kLastFlushNs = 5'000'000'000;
 
   explicit BlockDisk(Device& device);
   ~BlockDisk();
@@ -32,14 +33,15 @@ class BlockDisk final : public blk::QueueOps {
   // The disk goes: what is in flight ends with Removed.
   void remove();
 
-  // The machine is switched off: what is in flight, and all that comes, ends with IoError. Task.
+  // The machine is switched off: what was written is flushed, or has been for kLastFlushNs without
+  // an answer; what is in flight then, and all that comes, ends with IoError. Task.
   void shutdown();
 
   // The configuration changed. Work.
   void config_changed();
-  // Before and after a sleep of the machine: stands still, nothing is with the device, and goes on.
-  // freeze: Io, it is out of service; restore: NotSupported, it has other limits now, and what
-  // BlockConfig::read says. Task.
+  // Before and after a sleep of the machine: is flushed as in shutdown(), stands still, nothing is
+  // with the device, and goes on. freeze: Io, it is out of service; restore: NotSupported, it has
+  // other limits now, and what BlockConfig::read says. Task.
   Result<void> freeze();
   Result<void> restore();
   // Before and after a reset: stands still, and gives the device once more what it had. False: it
@@ -74,6 +76,7 @@ class BlockDisk final : public blk::QueueOps {
   };
   Counts count_queues(const BlockConfig& config) const;
   Result<void> make_queues(const BlockConfig& config, const Counts& counts);
+  void flush_cache();
   void fail_in_flight(blk::Status status);
   void leave_service();
   Result<void> begin_again();
@@ -94,6 +97,8 @@ class BlockDisk final : public blk::QueueOps {
   u32 vain_resets_ = 0;        // since it has answered something
   u64 ended_at_reset_ = 0;     // requests that had ended when it was reset last
   Timer lost_timer_;           // of a question that nobody waits for any more
+  blk::Bio last_flush_;        // flush_cache()'s, and whether it is the device's
+  std::atomic<u32> is_flushing_{0};
   std::array<std::unique_ptr<BlockQueue>, kMaxQueues> queues_;
   u32 queue_count_ = 0;
   std::unique_ptr<blk::TagSet> tag_set_;

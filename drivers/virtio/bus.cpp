@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 
+#include <sluice/drivers/base/uevent.hpp>
 #include <sluice/drivers/virtio/packed_queue.hpp>
 #include <sluice/drivers/virtio/split_queue.hpp>
 #include <sluice/kernel/log.hpp>
@@ -205,6 +206,13 @@ void Device::give_up() {
 bool Bus::match(const dev::Device& device, const dev::Driver& driver) const {
   const std::span<const u32> ids = static_cast<const Driver&>(driver).ids();
   return std::ranges::find(ids, static_cast<const Device&>(device).id()) != ids.end();
+}
+
+void Bus::uevent(const dev::Device& device, dev::Uevent& event) const {
+  std::array<char, 32> text{};
+  BufferSink alias(text);
+  format_to(alias, "virtio:d{:08x}v*", static_cast<const Device&>(device).id());
+  event.add("MODALIAS", alias.text());
 }
 
 Result<void> Bus::probe(dev::Device& base) {

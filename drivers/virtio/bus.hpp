@@ -14,7 +14,7 @@
 #include <span>
 #include <string_view>
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/drivers/virtio/transport.hpp>
 #include <sluice/drivers/virtio/virtqueue.hpp>
 #include <sluice/kernel/timer.hpp>
@@ -196,6 +196,8 @@ class Bus final : public dev::Bus {
   Bus() : dev::Bus(Driver::kBusName) {}
 
   bool match(const dev::Device& device, const dev::Driver& driver) const override;
+  // MODALIAS, as Linux makes it but for the vendor: "virtio:d00000002v*".
+  void uevent(const dev::Device& device, dev::Uevent& event) const override;
   Result<void> probe(dev::Device& device) override;
   void remove(dev::Device& device) override;
   void shutdown(dev::Device& device) override;

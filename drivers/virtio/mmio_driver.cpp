@@ -36,18 +36,17 @@ Result<void> MmioDriver::probe(dev::Device& slot) {
                                              ? "an empty slot"
                                              : "no virtio device that this driver knows");
   }
+  if (identity->version == 1 && !legacy_noted_) {
+    log::info("{}: virtio-mmio version 1 (legacy), QEMU's default; for version 2: {}", slot.name(),
+              "-global virtio-mmio.force-legacy=false, as run.sh has it without --legacy");
+    legacy_noted_ = true;
+  }
   MmioTransport* const transport = TRY(slot.make<MmioTransport>(*regs, *identity, slot.name()));
   std::array<char, 24> name;
   Device* const device = TRY(slot.make<Device>(free_name(*bus, name), &slot, *transport));
   TRY(slot.request_irq(
       0, [](void* context) { static_cast<Device*>(context)->handle_interrupt(); }, device));
-  slot.driver_data = device;
-  return bus->add_device(*device);
-}
-
-void MmioDriver::remove(dev::Device& slot) {
-  Device& device = *static_cast<Device*>(slot.driver_data);
-  device.bus()->remove_device(device);
+  return slot.add_child(*bus, *device);
 }
 
 }  // namespace sluice::virtio

@@ -76,7 +76,9 @@ class MmioDriver final : public dev::PlatformDriver {
   constexpr MmioDriver() : PlatformDriver("virtio-mmio") {}
   std::span<const std::string_view> compatibles() const override;
   Result<void> probe(dev::Device& slot) override;
-  void remove(dev::Device& slot) override;
+
+ private:
+  bool legacy_noted_ = false;  // in the log, once
 };
 
 }  // namespace sluice::virtio

@@ -25,6 +25,7 @@ class RngDriver final : public Driver {
   // down; Busy, it is frozen. Task on the hart that booted, where devices come and go.
   static Result<usize> read(dev::Device& device, std::span<std::byte> to);
 
+  std::string_view class_name() const override { return "hw_random"; }
   std::span<const u32> ids() const override;
   u64 features() const override;
   u64 legacy_features() const override;

@@ -71,19 +71,19 @@ bool ChainCheck::chain_holds(u32 first, u32 clusters, u32 wanted) {
 
 Result<ChainCheck::Lost> ChainCheck::find_lost() {
   Lost lost;
-  const u32 end = table_->geometry().clusters + 2;
-  for (u32 cluster = 2; cluster < end; ++cluster) {
-    switch (TRY(table_->link(cluster)).kind) {
-      case Link::Kind::Free:
+  const Geometry& geometry = table_->geometry();
+  const u32 end = geometry.clusters + 2;
+  std::array<u32, Table::kManyValues> values;
+  for (u32 cluster = 2; cluster < end;) {
+    const u32 count = TRY(table_->read_values(cluster, values));
+    for (const u32 value : std::span(values).first(count)) {
+      if (value == 0) {
         ++lost.free;
-        break;
-      case Link::Kind::Bad:
-        ++lost.bad;
-        break;
-      default:
-        if (!is_taken(cluster) && lost.clusters++ == 0) {
-          lost.first = cluster;
-        }
+      } else if (!is_taken(cluster) && interpret(geometry, value).kind != Link::Kind::Bad &&
+                 lost.clusters++ == 0) {
+        lost.first = cluster;
+      }
+      ++cluster;
     }
   }
   return lost;

@@ -40,10 +40,10 @@ class ChainCheck {
   struct Lost {
     u32 clusters = 0;
     u32 first = 0;  // the lowest of them
-    u32 bad = 0;    // marked as bad, which is no loss
     u32 free = 0;
   };
-  // What the table holds that no chain has taken. Malformed, Io, Removed. Task.
+  // What the table holds that no chain has taken; to be bad is no loss. Malformed, Io, Removed.
+  // Task.
   Result<Lost> find_lost();
 
  private:

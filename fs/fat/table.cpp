@@ -168,31 +168,40 @@ Result<Run> Table::run(u32 cluster, u32 limit) {
 }
 
 template <class Entry>
-Result<u32> Table::count_zero() {
-  const u32 end = geometry_->clusters + 2;
-  u32 zero = 0;
-  for (u32 index = 2; index < end;) {
-    const std::span<const std::byte> bytes = TRY(entries<Entry>(index, end - index));
-    for (usize at = 0; at < bytes.size(); at += sizeof(Entry)) {
-      zero += decode<Entry>(bytes.data() + at) == 0 ? 1 : 0;
-    }
-    index += static_cast<u32>(bytes.size() / sizeof(Entry));
+Result<u32> Table::copy_values(u32 index, std::span<u32> out) {
+  const std::span<const std::byte> bytes = TRY(entries<Entry>(index, static_cast<u32>(out.size())));
+  const u32 count = static_cast<u32>(bytes.size() / sizeof(Entry));
+  for (u32 i = 0; i < count; ++i) {
+    out[i] = decode<Entry>(bytes.data() + i * sizeof(Entry));
   }
-  return zero;
+  return count;
 }
 
-Result<u32> Table::count_free() {
+Result<u32> Table::read_values(u32 index, std::span<u32> out) {
+  const u32 end = geometry_->clusters + 2;
+  SLUICE_ASSERT(index < end && !out.empty());
+  out = out.first(std::min<usize>(out.size(), end - index));
   switch (geometry_->type) {
     case Type::Fat12:
       break;
     case Type::Fat16:
-      return count_zero<le16>();
+      return copy_values<le16>(index, out);
     case Type::Fat32:
-      return count_zero<le32>();
+      return copy_values<le32>(index, out);
   }
+  for (u32& value : out) {
+    value = TRY(fat12_value(index++));
+  }
+  return static_cast<u32>(out.size());
+}
+
+Result<u32> Table::count_free() {
+  std::array<u32, kManyValues> values;
   u32 zero = 0;
-  for (u32 index = 2; index < geometry_->clusters + 2; ++index) {
-    zero += TRY(fat12_value(index)) == 0 ? 1 : 0;
+  for (u32 index = 2; index < geometry_->clusters + 2;) {
+    const u32 count = TRY(read_values(index, values));
+    zero += static_cast<u32>(std::count(values.begin(), values.begin() + count, 0u));
+    index += count;
   }
   return zero;
 }

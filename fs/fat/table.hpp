@@ -3,6 +3,7 @@
 #pragma once
 
 #include <limits>
+#include <span>
 
 #include <sluice/fs/fat/block_reader.hpp>
 #include <sluice/fs/fat/bpb.hpp>
@@ -51,6 +52,11 @@ class Table {
   // Task.
   Result<u32> value(u32 index);
 
+  // The raw values from entry `index` (not behind the last) on: as many as can be had by one read,
+  // at least one, and at most as `out` has room for (> 0); how many. Same errors. Task.
+  Result<u32> read_values(u32 index, std::span<u32> out);
+  static constexpr usize kManyValues = 128;  // that are worth asking for at once
+
   // The run that begins at a cluster of the volume: to where the chain leaves it, or `limit`
   // (> 0) clusters. Same errors. Task.
   Result<Run> run(u32 cluster, u32 limit);
@@ -66,7 +72,7 @@ class Table {
   template <class Entry>
   Result<std::span<const std::byte>> entries(u32 index, u32 limit);
   template <class Entry>
-  Result<u32> count_zero();
+  Result<u32> copy_values(u32 index, std::span<u32> out);
 
   BlockReader* reader_;
   const Geometry* geometry_;

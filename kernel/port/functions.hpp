@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include <sluice/kernel/page_walk.hpp>
 #include <sluice/kernel/result.hpp>
 #include <sluice/kernel/types.hpp>
 
@@ -21,6 +22,8 @@ void serve_external_interrupt();
 Result<MmioRegion*> map_device(PhysAddr base, u64 bytes);
 void unmap_device(MmioRegion* region);
 
+PageWalk walk_page_tables(u64 address);
+
 std::byte* allocate_pages(usize count);
 void free_pages(std::byte* pages, usize count);
 
@@ -34,6 +37,7 @@ Result<DmaBlock> dma_allocate(usize bytes, usize alignment, u64 mask);
 void dma_free(const DmaBlock& block);
 
 [[noreturn]] void exit(u32 status);
+[[noreturn]] void reboot();
 [[noreturn]] void panic(std::string_view message);
 
 }  // namespace port

@@ -22,55 +22,6 @@ using namespace sluice;
 
 namespace {
 
-const u32 kConstant = 7;
-u32 variable = 7;
-
-int write_to(u64 address) {
-  *reinterpret_cast<volatile u32*>(address) = 1;
-  return 1;  // it should not have been possible
-}
-
-int write_null() {
-  return write_to(8);
-}
-int write_text() {
-  return write_to(reinterpret_cast<u64>(&write_null));
-}
-int write_constant() {
-  return write_to(reinterpret_cast<u64>(&kConstant));
-}
-
-int execute_data() {
-  variable = 0x8082;  // c.jr ra
-  asm volatile("fence.i" ::: "memory");
-  reinterpret_cast<void (*)()>(&variable)();
-  return 1;
-}
-
-int illegal_instruction() {
-  asm volatile(".word 0");
-  return 1;
-}
-
-int overflow_stack() {
-  std::array<u64, 64> room;
-  asm volatile("" ::"r"(room.data()) : "memory");
-  return overflow_stack() + static_cast<int>(room[0]);
-}
-
-int failed_assertion() {
-  SLUICE_ASSERT(variable == 8);
-  return 1;
-}
-
-int wait_in_interrupt() {
-  Completion never;
-  Timer timer([](void* context) { static_cast<Completion*>(context)->wait(); }, &never);
-  timer.arm(clock::now_ns() + 1'000'000);
-  never.wait();
-  return 1;
-}
-
 int wait_for_timer() {
   Completion done;
   Timer timer([](void* context) { static_cast<Completion*>(context)->complete(); }, &done);
@@ -138,13 +89,6 @@ int exhaust_heap() {
   return counts[0] > 16 && counts[0] == counts[1] && !too_much ? 0 : 1;
 }
 
-int out_of_memory() {
-  while (true) {
-    asm volatile("" ::"r"(new Completion[1024])
-                 : "memory");  // plain new: panics, instead of giving null
-  }
-}
-
 // Of the firmware's seed start-up has left nothing but its place.
 int seed_is_wiped() {
   for (const dev::Device& device : dev::find_bus(dev::PlatformDriver::kBusName)->devices()) {
@@ -174,18 +118,9 @@ struct Case {
   int (*run)();
 };
 constexpr Case kCases[] = {
-    {"null", write_null},
-    {"text", write_text},
-    {"constant", write_constant},
-    {"execute", execute_data},
-    {"illegal", illegal_instruction},
-    {"stack", overflow_stack},
-    {"assertion", failed_assertion},
-    {"wait-in-irq", wait_in_interrupt},
     {"timer", wait_for_timer},
     {"registers", registers_survive_interrupt},
     {"heap", exhaust_heap},
-    {"new", out_of_memory},
     {"seed", seed_is_wiped},
     {"entropy", count_entropy},
     {"record", interrupted_record},

@@ -4,7 +4,7 @@
 #include <array>
 #include <atomic>
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/irq.hpp>

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string_view>
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/drivers/block/disk_list.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/memory.hpp>

@@ -25,6 +25,10 @@ bool is_control(char32_t code_point) {
   return code_point < 0x20 || code_point == 0x7f;
 }
 
+bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f;
+}
+
 }  // namespace
 
 bool decode_utf8(std::string_view text, std::u32string& code_points) {
@@ -58,8 +62,11 @@ bool decode_utf8(std::string_view text, std::u32string& code_points) {
 }
 
 void require_text(std::string_view text, usize most_bytes) {
-  std::u32string code_points;
   require(text.size() <= most_bytes, "a text is too long");
+  if (std::ranges::all_of(text, is_plain)) {
+    return;  // as most are, which then cost little
+  }
+  std::u32string code_points;
   require(decode_utf8(text, code_points), "a text is not UTF-8");
   require(std::ranges::none_of(code_points, is_control), "a text has a control character");
 }

@@ -13,6 +13,12 @@ namespace {
 constexpr u32 kMostDepth = 5;
 constexpr u32 kMostLinks = 300;  // of a chain that are followed one by one
 
+// Of exactly this size, so that ASan sees what is written behind it.
+using Buffer = std::unique_ptr<std::byte[]>;
+Buffer make_buffer(usize bytes) {
+  return std::make_unique_for_overwrite<std::byte[]>(bytes);
+}
+
 }  // namespace
 
 // --- Directories ---------------------------------------------------------------------------------
@@ -26,6 +32,7 @@ void FatTree::list(const fat::Entry& directory, Entries& entries) {
   if (!opened) {
     return;
   }
+  entries.reserve(entries_left_);
   while (entries_left_ > 0) {
     fat::Entry& entry = entries.emplace_back();
     const Result<bool> more = opened->next(entry);
@@ -117,14 +124,14 @@ void FatTree::count_extents(fat::File& file) {
 }
 
 void FatTree::read(fat::File& file, u64 offset, usize bytes) {
-  // Memory of exactly this size, so that ASan sees what is written behind it.
-  std::vector<std::byte> buffer(bytes);
+  const Buffer memory = make_buffer(bytes);
+  const std::span buffer(memory.get(), bytes);
   const Result<usize> got = file.read(offset, buffer);
   budget_.spend(budget_.file(bytes));
   if (got) {
     const u64 there = offset < file.size_bytes() ? file.size_bytes() - offset : 0;
     require(*got == std::min<u64>(there, bytes), "a read gives more or less than there is");
-    require_contents(file, offset, std::span(buffer).first(*got));
+    require_contents(file, offset, buffer.first(*got));
   } else {
     require(!whole_ || !complete(), "a read fails, but the file is whole");
   }
@@ -132,30 +139,34 @@ void FatTree::read(fat::File& file, u64 offset, usize bytes) {
 
 // The bios of both are in flight together, and end in an order of the disk's.
 void FatTree::read_two_at_once(fat::File& file) {
-  const Result<std::unique_ptr<fat::ReadJob>> first = volume_.make_read_job();
-  const Result<std::unique_ptr<fat::ReadJob>> second = volume_.make_read_job();
-  require(first && second, "there is no memory for a read");
-  const std::array<fat::ReadJob*, 2> jobs{first->get(), second->get()};
+  for (std::unique_ptr<fat::ReadJob>& job : jobs_) {
+    if (job == nullptr) {
+      Result<std::unique_ptr<fat::ReadJob>> made = volume_.make_read_job();
+      require(made.has_value(), "there is no memory for a read");
+      job = std::move(*made);
+    }
+  }
   const std::array<u64, 2> offsets{plan_.offset % (u64{file.size_bytes()} + 1), 0};
-  std::vector<std::byte> buffer(plan_.bytes % kMostBytes);
-  std::vector<std::byte> other(buffer.size());
-  const std::array<std::span<std::byte>, 2> outs{buffer, other};
+  const usize bytes = plan_.bytes % kMostBytes;
+  const std::array<Buffer, 2> memory{make_buffer(bytes), make_buffer(bytes)};
+  const std::array<std::span<std::byte>, 2> outs{std::span(memory[0].get(), bytes),
+                                                 std::span(memory[1].get(), bytes)};
   std::array<Completion, 2> done;
   std::array<bool, 2> started{};
   device_.hold = true;
-  for (usize i = 0; i < jobs.size(); ++i) {
-    started[i] = file.read_async(*jobs[i], offsets[i], outs[i], done[i]).has_value();
+  for (usize i = 0; i < jobs_.size(); ++i) {
+    started[i] = file.read_async(*jobs_[i], offsets[i], outs[i], done[i]).has_value();
   }
-  for (usize i = jobs.size(); i-- > 0;) {
+  for (usize i = jobs_.size(); i-- > 0;) {
     if (started[i]) {
       done[i].wait();
     }
   }
   device_.hold = false;
-  budget_.spend(2 * budget_.file(buffer.size()));
-  for (usize i = 0; i < jobs.size(); ++i) {
+  budget_.spend(2 * budget_.file(bytes));
+  for (usize i = 0; i < jobs_.size(); ++i) {
     require(started[i] || !whole_ || !complete(), "a read does not start, but the file is whole");
-    const Result<usize> got = started[i] ? jobs[i]->result() : fail(Errc::Io);
+    const Result<usize> got = started[i] ? jobs_[i]->result() : fail(Errc::Io);
     if (got) {
       const u64 there = file.size_bytes() - std::min<u64>(offsets[i], file.size_bytes());
       const u64 wanted = std::min<u64>(there, outs[i].size());
@@ -175,14 +186,19 @@ void FatTree::require_contents(const fat::File& file, u64 offset,
   }
   u32 cluster = file.first_cluster();
   u64 skip = offset % geometry.cluster_bytes;
-  std::vector<std::byte> expected(contents.size());
-  usize at = 0;
-  for (u64 index = 0; at < expected.size(); ++index) {
+  std::array<std::byte, 512> expected;
+  for (u64 index = 0; !contents.empty(); ++index) {
     require(geometry.is_cluster(cluster), "bytes come from beyond the chain");
     if (index >= skipped) {
-      const u64 bytes = std::min<u64>(geometry.cluster_bytes - skip, expected.size() - at);
-      device_.copy(geometry.cluster_byte(cluster) + skip, std::span(expected).subspan(at, bytes));
-      at += bytes;
+      while (skip < geometry.cluster_bytes && !contents.empty()) {
+        const usize bytes =
+            std::min({geometry.cluster_bytes - skip, contents.size(), expected.size()});
+        device_.copy(geometry.cluster_byte(cluster) + skip, std::span(expected).first(bytes));
+        require(std::memcmp(contents.data(), expected.data(), bytes) == 0,
+                "a file has other bytes");
+        contents = contents.subspan(bytes);
+        skip += bytes;
+      }
       skip = 0;
     }
     const Result<fat::Link> link = volume_.table().link(cluster);
@@ -192,8 +208,6 @@ void FatTree::require_contents(const fat::File& file, u64 offset,
     }
     cluster = link->kind == fat::Link::Kind::Next ? link->value : 0;
   }
-  require(std::memcmp(contents.data(), expected.data(), contents.size()) == 0,
-          "a file has other bytes");
 }
 
 }  // namespace sluice::fuzz

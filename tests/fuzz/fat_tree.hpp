@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,7 @@ class FatTree {
   test::ByteDevice& device_;
   FatBudget& budget_;
   ReadPlan plan_;
+  std::array<std::unique_ptr<fat::ReadJob>, 2> jobs_;  // made when they are needed
   u32 entries_left_ = 40;
   u32 lookups_left_ = 4;
   u32 files_left_ = 6;

@@ -64,6 +64,10 @@ Result<MmioRegion*> map_device(PhysAddr base, u64 bytes) {
 
 void unmap_device(MmioRegion*) {}
 
+PageWalk walk_page_tables(u64) {
+  return World::current().page_walk;
+}
+
 std::byte* allocate_pages(usize count) {
   test::Arena& arena = World::current().arena;
   if (arena.allocations_left == 0 || fail_alloc::fails(count * kPageBytes)) {
@@ -101,6 +105,9 @@ void dma_unmap(BusAddr bus, std::byte* data, u32 bytes, DmaDirection direction) 
 
 void exit(u32 status) {
   throw test::Exit{status};
+}
+void reboot() {
+  throw test::Exit{.reboots = true};
 }
 void panic(std::string_view message) {
   throw test::Panic(std::string(message));

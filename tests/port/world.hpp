@@ -94,9 +94,10 @@ class Outside {
   virtual void wait(u64 deadline_ticks) = 0;
 };
 
-// What exit() throws on the host.
+// What exit() and reboot() throw on the host.
 struct Exit {
-  u32 status;
+  u32 status = 0;
+  bool reboots = false;
 };
 
 // An interrupt controller of the test's own: raise() makes a source pending, and World::deliver()
@@ -164,6 +165,9 @@ class World {
 
   // Registers at a physical address; map_device gives them to whoever asks for that range.
   void add_registers(PhysAddr base, MmioRegion& region) { registers_[base.value()] = &region; }
+
+  // What walk_page_tables says of every address.
+  PageWalk page_walk;
 
   // Calls `function` as the task of another hart.
   void run_as(u32 index, const std::function<void()>& function);

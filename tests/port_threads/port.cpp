@@ -194,6 +194,10 @@ Result<MmioRegion*> map_device(PhysAddr, u64) {
 }
 void unmap_device(MmioRegion*) {}
 
+PageWalk walk_page_tables(u64) {
+  return {};
+}
+
 std::byte* allocate_pages(usize count) {
   return static_cast<std::byte*>(std::aligned_alloc(4096, count * 4096));
 }
@@ -217,6 +221,10 @@ void dma_unmap(BusAddr, std::byte*, u32, DmaDirection) {}
 
 void exit(u32 status) {
   std::exit(static_cast<int>(status));
+}
+
+void reboot() {
+  std::exit(0);
 }
 
 void panic(std::string_view message) {

@@ -95,6 +95,26 @@ def _driver_life():
         run(*legacy, "--disk", image("small.img"), "--", "unbind virtio0; cksum vda:/fill.bin").expect(1, in_err=["no such disk"])
 
 
+@case("the whole tree is suspended and resumed, the console lives, and disks read the same")
+def _all_asleep():
+    disk = ("--disk", image("small.img"))
+    expected = run(*disk, "--", "cksum -r vda:/").expect(0).out
+    for words in ([], ["--legacy"], ["--smp", "4"]):
+        commands = "suspend; lsdev; resume virtio0; resume all; cksum -r vda:/; lsdev"
+        result = run(*words, *disk, "--", commands).expect(1, in_err=["virtio0: what it needs is suspended"])
+        asleep, awake = result.out.split(expected)
+        check(b"virtio0  [virtio_blk]  suspended" in asleep, "the disk is awake")
+        check(b"[plic]  0xc000000" in asleep and b" bound" not in asleep, "something is awake")
+        check(b"suspended" not in awake, "something sleeps")
+
+
+@case("devices are listed by class, and with what supplies them")
+def _classes():
+    result = run("--disk", image("small.img"), "--", "lsdev --class; lsdev -v")
+    result.expect(0, in_out=["block\n  ram0", "irqchip\n  c000000.plic", "power\n", "tty\n  10000000.serial",
+                             "supplier: c000000.plic, its interrupt controller"])
+
+
 @case("without an image the RAM disk reads as zeroes")
 def _empty_ram_disk():
     run("--", "hexdump ram0 -n 32").expect(0, in_out=["00000000  00 00 00 00 00 00 00 00"])

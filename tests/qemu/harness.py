@@ -50,7 +50,7 @@ class Result:
         return self
 
     def fail(self, reason):
-        shown = " ".join(self.words)
+        shown = " ".join(word if isinstance(word, str) else repr(word) for word in self.words)
         raise Mismatch(
             f"{reason}\n--- {shown}\n--- status {self.status}, standard output:\n{self.out[:3000].decode('utf-8', 'replace')}"
             f"\n--- standard error:\n{self.err[-6000:].decode('utf-8', 'replace')}"
@@ -109,8 +109,11 @@ class Scratch:
                 file.write(_bytes(data))
         return full
 
+    def copy_of(self, path):
+        return shutil.copy(path, self.path)
+
     def copy(self, name):
-        return shutil.copy(image(name), self.path)
+        return self.copy_of(image(name))
 
 
 def check(condition, message):

@@ -92,7 +92,7 @@ def _end():
 @case("a panic on one hart says where all the others stood, status 101")
 def _panic():
     error = _boot(6, "harts-panic").expect(101, in_err=["panic: hart", "on purpose", "backtrace:"]).err
-    stopped = re.findall(rb"^hart (\d): stopped at 0x[0-9a-f]+ \(task\)$", error, re.MULTILINE)
+    stopped = re.findall(rb"^hart (\d): stopped at 0x[0-9a-f]+ \([^ )]+\) \(task\)$", error, re.MULTILINE)
     deaf = re.findall(rb"^hart (\d): does not answer \(interrupts off\)$", error, re.MULTILINE)
     panicked = re.findall(rb"^panic: hart (\d)", error, re.MULTILINE)
     check((len(stopped), len(deaf), len(panicked)) == (3, 2, 1), f"{stopped}, {deaf}, {panicked}")
@@ -104,7 +104,8 @@ def _panics():
     for _ in range(5):
         error = _boot(4, "harts-panics").expect(101).err
         reports = re.findall(rb"^panic: hart \d: all at once$", error, re.MULTILINE)
-        others = re.findall(rb"^hart \d: (?:panics, too, at 0x[0-9a-f]+: all at once|stopped at 0x[0-9a-f]+ \(task\))$", error, re.MULTILINE)
+        place = rb"0x[0-9a-f]+ \([^ )]+\) \(task\)"
+        others = re.findall(rb"^hart \d: (?:panics, too, at " + place + rb": all at once|stopped at " + place + rb")$", error, re.MULTILINE)
         check((len(reports), len(others)) == (1, 3), f"{reports}, {others}")
 
 

@@ -1,8 +1,11 @@
-"""The machine beneath: protections, traps, timer, heap, panic. Boots tests/boot's image, which does one such thing."""
+"""The machine beneath: protections, traps, paging, timer, heap, panic: by `fault`, and by tests/boot's image."""
 
 import os
+import re
+import shutil
+import subprocess
 
-from harness import case, check, read, run
+from harness import Scratch, case, check, image, read, run
 
 
 def _image():
@@ -14,22 +17,92 @@ def _boot(word, *options):
     return run(*options, "--", word, env={"SLUICE_IMAGE": _image()}, timeout="30")
 
 
-PANICS = {
-    "a write through a null pointer": ("null", "null page"),
-    "a write to code": ("text", ".text"),
-    "a write to a constant": ("constant", ".rodata"),
-    "an instruction fetched from data": ("execute", "instruction page fault"),
-    "an illegal instruction": ("illegal", "illegal instruction"),
-    "a stack that overflows": ("stack", "stack overflow"),
-    "an assertion that fails": ("assertion", "assertion failed: variable == 8"),
-    "a wait in an interrupt": ("wait-in-irq", "panic"),
-    "plain new without memory": ("new", "panic"),
+# What `fault KIND` does, what the report calls it, and the functions that its backtrace names, the innermost first.
+FAULTS = {
+    "null-load": ("load from a page that is not mapped at 0x8: null page", "null_load", "run_fault"),
+    "null-store": ("store to a page that is not mapped at 0x8: null page", "store_to", "run_fault"),
+    "null-call": ("fetch of an instruction from a page that is not mapped at 0x0: null page", "call", "run_fault"),
+    "text": ("store to a read-only page at 0x", "store_to", "run_fault"),
+    "rodata": ("store to a read-only page at 0x", "store_to", "run_fault"),
+    "nowhere": ("store to a page that is not mapped at 0x40000000\n", "store_to", "run_fault"),
+    "execute": ("fetch of an instruction from a page that is not executable at 0x", "call", "run_fault"),
+    "illegal": ("illegal instruction 0x", "illegal", "run_fault"),
+    "breakpoint": ("breakpoint\n", "breakpoint", "run_fault"),
+    "float": ("illegal instruction 0x7053: floating point, whose registers the kernel does not keep", "float_instruction", "run_fault"),
+    "stack": ("guard page, stack overflow", "overflow", "overflow"),
+    "smash": ("stack protector: a function has written beyond its arrays", "__stack_chk_fail", "smash"),
+    "assertion": ("assertion failed: kConstant == clock::now_ns() (fault.cpp:", "assertion_failed", "run_fault"),
+    "memory": ("operator new: out of memory for 65536 bytes", "operator new", "run_fault"),
+    "wait-in-irq": ("assertion failed", "assertion_failed", "-- interrupt --", "run_fault"),
+    "irq": ("store to a page that is not mapped at 0x8: null page", "store_to", "handle_timer_interrupt", "-- interrupt --", "run_fault"),
 }
 
-for _title, (_word, _named) in PANICS.items():
-    case(f"{_title} is a panic that says so, status 101")(
-        lambda word=_word, named=_named: _boot(word).expect(101, in_err=["panic: hart", named, "backtrace:"])
+
+def _fault(kind, cause, *functions):
+    error = run("--", f"fault {kind}").expect(101, in_err=["panic: hart 0: ", cause, "the last lines of the log:", "sluice: hart 0"]).err
+    trace = error[error.index(b"backtrace:\n") :]
+    at = 0
+    for function in functions:
+        at = trace.find(function.encode(), at)
+        check(at >= 0, f"the backtrace lacks {function}, or has it elsewhere:\n{trace.decode()}")
+
+
+for _kind, _report in FAULTS.items():
+    case(f"fault {_kind} is reported in words, with names, status 101")(lambda kind=_kind, report=_report: _fault(kind, *report))
+
+
+@case("a store to code and one to a constant are told apart")
+def _sections():
+    run("--", "fault text").expect(101, in_err=[": .text\n"])
+    run("--", "fault rodata").expect(101, in_err=[": .rodata\n"])
+    run("--", "fault execute").expect(101, in_err=[": .data\n"])
+
+
+@case("a fault on another hart is reported, and where the first stood")
+def _other_hart():
+    run("--smp", "2", "--", "fault hart").expect(
+        101, in_err=["panic: hart 1: store to a page that is not mapped", "hart_started", "hart 0: stopped at 0x", "(task)"]
     )
+
+
+@case("a fault in the report of a fault is said, and ends the machine")
+def _nested():
+    error = run("--", "fault nested").expect(101, in_err=["panic: hart 0: store to a page", "panic while panicking: store to a page"]).err
+    check(b"last lines of the log" not in error, "the report went on")
+
+
+@case("a panic tells what is in flight in each disk")
+def _in_flight():
+    slow = "-blockdev driver=null-co,size=1048576,latency-ns=500000000,node-name=slow -device virtio-blk-device,drive=slow"
+    error = run("--qemu", slow, "--", "fault in-flight").expect(101, in_err=["\nvda, queue 0: 1 in flight\n"]).err
+    check(re.search(rb"\n +tag \d+: read of sector 0, 4096 bytes, for \d+ ms, with the driver\n", error) is not None, error.decode())
+
+
+@case("an image without names is told addresses, and no more calls than it can follow")
+def _no_names():
+    with Scratch() as scratch:
+        bare = scratch.copy_of(_image())
+        objcopy = shutil.which("riscv64-linux-gnu-objcopy")
+        subprocess.run([objcopy, "--update-section", f".names={scratch.file('none', bytes(16))}", bare], check=True)
+        run("--", "record", env={"SLUICE_IMAGE": bare}).expect(101, in_err=["on purpose\nbacktrace:\n  0x8"])
+
+
+MODES = {"sv39": 3, "sv48": 4, "sv57": 5}
+
+for _mode, _levels in MODES.items():
+
+    @case(f"memory and devices are reached with mmu={_mode}, and pt shows it")
+    def _paging(mode=_mode, levels=_levels):
+        out = run("--append", f"mmu={mode}", "--smp", "2", "--disk", image("fat16.img"), "--", "cksum vda:/lower.txt; pt 0x80200000; pt 0").expect(0).out
+        check(f"by S{mode[1:]}\n".encode() in out and out.count(b"level ") >= levels, out.decode())
+        check(b"--X-GA-" in out.replace(b"R-X-GA-", b"--X-GA-") and b"not mapped" in out, out.decode())
+
+
+@case("the deepest mode of paging that the machine has is used, and one that it has not is said")
+def _deepest():
+    run("--", "pt 0x80200000").expect(0, in_out=["by Sv57\n", "physical address 0x80200000"])
+    run("--append", "mmu=sv99", "--", "dmesg").expect(0, in_out=["mmu=sv99: no mode of paging; there are sv39, sv48 and sv57"])
+    run("--", "pt 0x200000000000; pt x; pt").expect(2, in_out=["not mapped"], in_err=["0x..."])
 
 
 @case("a panic in the middle loses no output, status 101")

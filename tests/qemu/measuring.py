@@ -52,10 +52,12 @@ WAYS = {
 }
 
 
-@case("the image that is loaded is no larger than 256 KiB")
+@case("the image that is loaded is no larger than 256 KiB, the table of names aside")
 def _image_size():
     lines = subprocess.run(["readelf", "-lW", os.environ["SLUICE_IMAGE"]], capture_output=True, text=True, check=True).stdout.splitlines()
-    loaded = sum(int(line.split()[4], 16) for line in lines if line.split()[:1] == ["LOAD"])
+    *loads, names = [int(line.split()[4], 16) for line in lines if line.split()[:1] == ["LOAD"]]
+    loaded = sum(loads)
+    check(len(loads) == 3 and names > 0, "not three segments and the names")
     check(0 < loaded <= 256 << 10, f"{loaded} bytes are loaded")
 
 

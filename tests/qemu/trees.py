@@ -28,7 +28,7 @@ def blob(scratch, text):
     return blob
 
 
-def _less(text, pattern):
+def less(text, pattern):
     """The tree without the nodes whose names match."""
     kept, depth, removed = [], 0, 0
     for line in text.splitlines():
@@ -52,7 +52,7 @@ def disable_hart(text, hart):
 
 def _boot_without(pattern, words, disk=True):
     with Scratch() as scratch:
-        tree = blob(scratch, _less(tree_of(words), pattern))
+        tree = blob(scratch, less(tree_of(words), pattern))
         disk_words = ["--disk", image("broken.img")] if disk else []
         return run(*disk_words, "--qemu", f"-dtb '{tree}'", "--", words, timeout="20")
 

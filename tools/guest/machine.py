@@ -37,8 +37,8 @@ def _append(options, records):
     return " ".join(words)
 
 
-def arguments(options, disk_list, elf, folder, records):
-    """Everything but the console, QMP and the debugger's stub."""
+def arguments(options, disk_list, elf, folder, records, reboots=True):
+    """Everything but the console, QMP and the debugger's stub. Not `reboots`: a guest that does so has ended."""
     if shutil.which(QEMU) is None:
         raise CannotStart(f"{QEMU} is not there (see ./run.sh doctor)")
     image = disks.ram_image(options.ram, folder) if options.ram else None
@@ -48,6 +48,8 @@ def arguments(options, disk_list, elf, folder, records):
     words += ["-display", "none", "-nodefaults", "-no-user-config", "-kernel", elf.path]
     if not options.legacy:
         words += ["-global", "virtio-mmio.force-legacy=false"]
+    if not reboots:
+        words += ["-no-reboot"]
     if image:
         words += ["-initrd", image]
     append = _append(options, records)

@@ -41,9 +41,9 @@ class Tail:
         self._file.close()
 
 
-def exit_status(reported, qemu_status, log, plain=False):
-    """What the run ends with: the guest's own status (`reported`, or None), else what QEMU's says about it. `plain`: the
-    log was shown already.
+def exit_status(reported, qemu_status, log, has_run, plain=False):
+    """What the run ends with: the guest's own status (`reported`, or None), else what QEMU's says about it. `has_run`: QEMU
+    came as far as running the machine; `plain`: the log was shown already.
     """
     lines = log.lines()
     panics = [number for number, line in enumerate(lines) if line.startswith("panic:")]
@@ -54,7 +54,8 @@ def exit_status(reported, qemu_status, log, plain=False):
         return PANIC
     if reported is not None:
         return reported
-    if plain and qemu_status >= 0:
+    silent = has_run and not lines  # a machine without a console: the test finisher alone says how it went
+    if (plain or silent) and qemu_status >= 0:
         return qemu_status
     if lines and not plain:
         sys.stderr.write("".join(line + "\n" for line in lines[-15:]))

@@ -12,13 +12,15 @@ class NoAnswer(Exception):
 
 
 class Qmp:
-    def __init__(self, connection, seconds):
-        """All the work on this connection together may take that long."""
+    def __init__(self, connection, seconds, begun=False):
+        """All the work on this connection together may take that long. `begun`: begin() was called for it."""
         self._socket = connection
         self._deadline = time.monotonic() + seconds
         self._pending = b""
         self._message()  # the greeting
-        self.execute("qmp_capabilities")
+        if not begun:
+            begin(connection)
+        self._answer()
 
     def _message(self):
         while b"\n" not in self._pending:
@@ -43,7 +45,27 @@ class Qmp:
             self._socket.sendall(request.encode())
         except OSError:
             raise NoAnswer from None
+        return self._answer()
+
+    def _answer(self):
         while True:
             message = self._message()
             if "return" in message or "error" in message:
                 return message.get("return")
+
+
+def begin(connection):
+    """The first command: QEMU reads it when it comes to it."""
+    connection.sendall(b'{"execute": "qmp_capabilities"}\n')
+
+
+def has_run(connection):
+    """Whether the machine ever ran, for a QEMU that has ended: only then are commands answered."""
+    connection.settimeout(0)
+    said = b""
+    try:
+        while piece := connection.recv(65536):
+            said += piece
+    except OSError:
+        pass
+    return b'"return"' in said

@@ -20,7 +20,7 @@ import time
 from guest import hart_report, machine
 from guest.errors import CANNOT_START, TIMEOUT, CannotStart, Interrupted
 from guest.outcome import exit_status, say
-from guest.qmp import NoAnswer, Qmp
+from guest.qmp import NoAnswer, Qmp, begin, has_run
 from guest.records import Demultiplexer
 
 QMP_SECONDS = 2
@@ -79,6 +79,7 @@ class Session:
     def start(self, console, mode=PIPES):
         """Starts QEMU with these words for its console."""
         self._qmp, theirs = socket.socketpair()
+        begin(self._qmp)
         parent = os.getpid()
         libc = ctypes.CDLL(None, use_errno=True)
 
@@ -149,7 +150,7 @@ class Session:
         self.timed_out = True
         report = [f"no end after {self._timeout:g} s; every hart stood at"]
         try:
-            report += hart_report.lines(Qmp(self._qmp, QMP_SECONDS), self._elf)
+            report += hart_report.lines(Qmp(self._qmp, QMP_SECONDS, begun=True), self._elf)
         except NoAnswer:
             report = [f"no end after {self._timeout:g} s, and QEMU does not answer"]
         say("\n".join(report))
@@ -199,7 +200,7 @@ class Session:
             qemu_status = self.wait()
         finally:
             self.stop()
-        return TIMEOUT if self.timed_out else exit_status(streams.status, qemu_status, log)
+        return TIMEOUT if self.timed_out else exit_status(streams.status, qemu_status, log, has_run(self._qmp))
 
     def run_plain(self, log):
         """A prompt whose input comes from a file or a pipe: standard output gets everything."""
@@ -218,7 +219,7 @@ class Session:
             qemu_status = self.wait()
         finally:
             self.stop()
-        return TIMEOUT if self.timed_out else exit_status(None, qemu_status, log, plain=True)
+        return TIMEOUT if self.timed_out else exit_status(None, qemu_status, log, has_run(self._qmp), plain=True)
 
     def run_on_terminal(self, log_path):
         """A prompt on this terminal, whose settings are put back."""

@@ -1,7 +1,7 @@
 #include "../fat/image_builder.hpp"
 #include "test_machine.hpp"
 
-#include <sluice/drivers/base/device.hpp>
+#include <sluice/drivers/base/bus.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/memory_usage.hpp>
 
@@ -29,6 +29,11 @@ struct TestDriver final : dev::Driver {
     }
     return {};
   }
+  std::string_view class_name() const override { return "tty"; }
+  Result<void> suspend(dev::Device& device) override {
+    return &device == sleepless ? fail(Errc::Io) : Result<void>{};
+  }
+  const dev::Device* sleepless = nullptr;
 };
 
 // A bus with a bound device, its child, one that waits and one that failed.
@@ -71,7 +76,9 @@ TEST_CASE("devices are unbound, bound, suspended and resumed by hand") {
   CHECK(hardware.child.state() == dev::State::Bound);
   CHECK(machine.run("bind child") == 1);
   CHECK(machine.error == "bind: child: it has a driver already\n");
-  CHECK(machine.run("suspend good child") == 0);
+  CHECK(machine.run("suspend good") == 1);
+  CHECK(machine.error == "suspend: good: what needs it is not suspended\n");
+  CHECK(machine.run("suspend child good") == 0);
   CHECK(machine.run("lsdev") == 0);
   CHECK(machine.out.find("child  [tester]  suspended\n") != std::string::npos);
   CHECK(machine.run("suspend good") == 1);
@@ -81,6 +88,47 @@ TEST_CASE("devices are unbound, bound, suspended and resumed by hand") {
   CHECK(machine.error == "resume: good: it is not suspended\n");
   CHECK(machine.run("bind broken") == 1);
   CHECK(machine.error == "bind: broken: its \"version\" is 7\n");
+}
+
+TEST_CASE("the whole tree is suspended and resumed in order") {
+  Machine machine;
+  const Hardware hardware;
+  for (const char* all : {"", " all"}) {
+    CHECK(machine.run("suspend" + std::string(all)) == 0);
+    CHECK(hardware.good.suspended());
+    CHECK(hardware.child.suspended());
+    CHECK(machine.run("resume child") == 1);
+    CHECK(machine.error == "resume: child: what it needs is suspended\n");
+    CHECK(machine.run("resume" + std::string(all)) == 0);
+    CHECK_FALSE(hardware.child.suspended());
+  }
+  CHECK(machine.run("suspend all good") == 2);
+  CHECK(machine.error.starts_with("suspend: `all` stands alone: good\n"));
+}
+
+TEST_CASE("a device that cannot be suspended is named, and the tree stays awake") {
+  Machine machine;
+  Hardware hardware;
+  hardware.driver.sleepless = &hardware.good;
+  CHECK(machine.run("suspend all") == 1);
+  CHECK(machine.error == "suspend: good: I/O error\n");
+  CHECK_FALSE(hardware.child.suspended());
+}
+
+TEST_CASE("lsdev --class lists what devices are to the rest, and lsdev -v their suppliers") {
+  Machine machine;
+  Hardware hardware;
+  REQUIRE(hardware.child.add_supplier(hardware.waits, "its clock"));
+  for (const char* line : {"lsdev -c", "lsdev --class"}) {
+    CHECK(machine.run(line) == 0);
+    CHECK(machine.out == "tty\n  good  [tester]  0x1000  irq 8  bound\n  child  [tester]  bound\n");
+  }
+  CHECK(machine.run("lsdev --class=x") == 2);
+  CHECK(machine.run("lsdev -v") == 0);
+  CHECK(machine.out.find("supplier: waits, its clock\n") != std::string::npos);
+  CHECK(machine.out.find("class: tty\n") != std::string::npos);
+  CHECK(machine.run("lsdev --json") == 0);
+  CHECK(machine.out.find("\"class\" : \"tty\"") != std::string::npos);
 }
 
 TEST_CASE("what is no device is not bound, and a device has to be named") {

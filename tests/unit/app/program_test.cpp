@@ -77,7 +77,9 @@ TEST_CASE("a disk that is gone is not found, even where it was mounted") {
   CHECK(machine.run("cat vda:/a.txt") == 0);
   machine.disks.clear();
   CHECK(machine.run("cat vda:/a.txt") == 1);
-  CHECK(machine.error == "cat: vda: no such disk; there are none\n");
+  CHECK(machine.error ==
+        "cat: vda: no such disk; there are none; run.sh's --disk gives the machine one (QEMU: "
+        "-device virtio-blk-device,drive=...)\n");
   machine.add_disk("vda", volume_with("other"));
   CHECK(machine.run("cat vda:/a.txt") == 0);
   CHECK(machine.out == "other");
@@ -93,6 +95,18 @@ TEST_CASE("poweroff ends the machine with its status") {
   }
   CHECK_THROWS_AS(machine.run("poweroff"), Exit);
   CHECK(machine.run("poweroff 1 2") == 2);
+}
+
+TEST_CASE("reboot starts the machine again, and takes no word") {
+  Machine machine;
+  try {
+    machine.run("reboot; nonsense");
+    FAIL("reboot came back");
+  } catch (const Exit& exit) {
+    CHECK(exit.reboots);
+  }
+  CHECK(machine.run("reboot now") == 2);
+  CHECK(machine.error == "reboot: takes no word: now\nusage: reboot\n");
 }
 
 TEST_CASE("help lists every command and says how one is used") {

@@ -1,7 +1,9 @@
 // The device model: arrivals, probes, deferral, managed resources, binding by hand, the end.
 #include "tests/catch.hpp"
 
-#include "tests/port/world.hpp"
+#include <sluice/drivers/base/pm.hpp>
+#include <sluice/drivers/base/probe.hpp>
+
 #include "tests/unit/base/fake_bus.hpp"
 #include "tests/unit/base/log_lines.hpp"
 
@@ -11,29 +13,9 @@
 using namespace sluice;
 using test::FakeBus;
 using test::FakeDriver;
-using Journal = FakeDriver::Journal;
-
-namespace {
-
-// A device that leaves its bus before it is destroyed.
-struct TestDevice : dev::Device {
-  explicit TestDevice(std::string_view name, dev::Device* parent = nullptr)
-      : Device(name, parent) {}
-  ~TestDevice() override {
-    if (bus() != nullptr) {
-      bus()->remove_device(*this);
-    }
-  }
-};
-
-struct Setting {
-  test::World world;
-  Journal journal;
-  FakeBus bus;
-  FakeDriver driver{"uart", journal};
-};
-
-}  // namespace
+using test::Journal;
+using test::Setting;
+using test::TestDevice;
 
 TEST_CASE("a driver that comes after the device is bound to it") {
   Setting s;
@@ -328,6 +310,7 @@ TEST_CASE("suspend and resume reach the driver of a bound device, and no other")
   CHECK(s.bus.suspend(device).error() == Errc::Invalid);
   CHECK(s.bus.resume(device).error() == Errc::Invalid);
   s.bus.add_driver(s.driver);
+  s.driver.on_resume = [](dev::Device&) -> Result<void> { return fail(Errc::Io); };
   CHECK(s.bus.suspend(device));
   CHECK(s.bus.resume(device).error() == Errc::Io);
   CHECK(s.journal == Journal{"probe uart0", "suspend uart0", "resume uart0"});
@@ -473,6 +456,7 @@ TEST_CASE(
 
 TEST_CASE("states have names") {
   CHECK(dev::to_string(dev::State::Unbound) == "unbound");
+  CHECK(dev::to_string(dev::State::Probing) == "probing");
   CHECK(dev::to_string(dev::State::Deferred) == "deferred");
   CHECK(dev::to_string(dev::State::Bound) == "bound");
   CHECK(dev::to_string(dev::State::Failed) == "failed");

@@ -41,6 +41,15 @@ TEST_CASE("without words the defaults stay and nothing is logged") {
   CHECK(lines.text().empty());
 }
 
+TEST_CASE("a word that is no option is named, with the options that there are") {
+  const World world;
+  const LogLines lines;
+  CHECK(options_of("ram0.queue=2 ram1.queue=2").shape.hw_queues == 4);
+  CHECK(lines.has("ram0.queue=2 means nothing"));
+  CHECK(lines.has("ram0.NAME=VALUE with these names: size block queues depth"));
+  CHECK_FALSE(lines.has("ram1"));
+}
+
 TEST_CASE("each word sets its option") {
   const World world;
   const LogLines lines;

@@ -3,6 +3,7 @@
 
 #include "tests/port/world.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include <sluice/kernel/console.hpp>
@@ -44,7 +45,9 @@ struct FakeLine final : console::Device {
     return byte;
   }
   void enable_input() override { input_enabled = true; }
+  bool is_transparent() const override { return transparent; }
 
+  bool transparent = true;
   std::string sent;
   std::string input;
   bool input_enabled = false;
@@ -107,6 +110,30 @@ TEST_CASE("console: plain output is the bytes, and an exit status is not shown")
   console::write(Stream::Error, "err");
   console::write(Stream::Exit, "7");
   CHECK(s.line.sent == "out err");
+}
+
+TEST_CASE("console: over a line that changes ends of line a record has none") {
+  Setting s(true);
+  s.line.transparent = false;
+  console::write(Stream::Output,
+                 "a\nn\x10"
+                 "b");
+  CHECK(s.line.sent ==
+        "\x01O0007\x02"
+        "a\x10nn\x10\x10"
+        "b");
+  s.line.sent.clear();
+  console::write(Stream::Error, std::string(1025, '\n'));
+  usize records = 0;
+  for (usize at = 0; at < s.line.sent.size(); ++records) {
+    REQUIRE(s.line.sent.substr(at, 2) ==
+            "\x01"
+            "E");
+    at += 7 + std::stoul(s.line.sent.substr(at + 2, 4), nullptr, 16);
+  }
+  CHECK(records == 3);
+  CHECK(std::ranges::count(s.line.sent, 'n') == 1025);
+  CHECK(s.line.sent.find('\n') == std::string::npos);
 }
 
 TEST_CASE("console: a record is its stream, its length and its bytes") {

@@ -162,3 +162,56 @@ TEST_CASE(
   }
   command_line::set("");
 }
+
+TEST_CASE("command line: words that mean nothing are named, with the names that there are") {
+  test::World world;
+  test::LogLines lines;
+  const auto report = [&lines](std::string_view line, bool (*knows)(std::string_view) = nullptr) {
+    lines.mark();
+    command_line::set(line);
+    command_line::report_unknown("", "loglevel virtio_blk.timeout", knows);
+    command_line::set("");
+    return lines.text();
+  };
+  CHECK(report("loglevel=7 virtio_blk.timeout=1 -- loglvel=7") == "");
+  CHECK(report("") == "");
+  for (const char* word : {"loglvel=7", "loglevel", "loglevel.x=1", "=", "=7", "virtio_blk=1",
+                           "a'b", "\x01\x80\xff"}) {
+    INFO(word);
+    report(word);
+    CHECK(lines.has("means nothing"));
+    CHECK(lines.has("there is NAME=VALUE with these names: loglevel virtio_blk.timeout"));
+  }
+  report("loglvel=7");
+  CHECK(lines.has("loglvel=7 means nothing"));
+  CHECK(report("mine.depth=1", [](std::string_view name) { return name == "mine.depth"; }) == "");
+}
+
+TEST_CASE("command line: of many words that mean nothing some are named, and the rest counted") {
+  test::World world;
+  test::LogLines lines;
+  std::string line;
+  while (line.size() < 60'000) {
+    line += "word" + std::to_string(line.size()) + " ";
+  }
+  line += std::string(60'000, 'x');
+  command_line::set(line);
+  command_line::report_unknown("", "loglevel");
+  command_line::set("");
+  CHECK(lines.has("word0 means nothing"));
+  CHECK(lines.has("more words mean nothing"));
+  CHECK(lines.text().size() < 1000);
+}
+
+TEST_CASE("command line: a name that stands there twice is named") {
+  test::World world;
+  test::LogLines lines;
+  command_line::set("loglevel=7 loglevels=1 loglevel=6");
+  command_line::report_unknown("", "loglevel loglevels");
+  CHECK(lines.has("loglevel= stands there 2 times; the last counts"));
+  CHECK_FALSE(lines.has("loglevels="));
+  lines.mark();
+  command_line::report_unknown("log", "level levels");
+  CHECK(lines.has("loglevel= stands there 2 times"));
+  command_line::set("");
+}

@@ -1,4 +1,6 @@
 // Disks that are suspended and resumed, and whose capacity changes, under load.
+#include <sluice/drivers/base/uevent.hpp>
+
 #include "mixed_load.hpp"
 
 using namespace sluice;
@@ -36,6 +38,60 @@ TEST_CASE("A disk is suspended and resumed under load, and loses nothing") {
     check_mixed(machine, before);
     check_mixed(machine, meanwhile);
   }
+}
+
+TEST_CASE("The whole tree is suspended and resumed under load, the disk before its slot") {
+  const Ios before = mixed(40);
+  const Ios meanwhile = mixed(20);
+  Machine machine({.sectors = 8192, .seg_max = 8}, {.queue_num_max = 16});
+  machine.plug();
+  machine.submit(before);
+  REQUIRE(dev::suspend_all());
+  CHECK(machine.node.suspended());
+  CHECK(machine.virtio_device()->suspended());
+  CHECK(machine.device().status() == 0);
+  CHECK(machine.world.arena.live_mappings() == 0);
+  machine.submit(meanwhile);
+  machine.world.settle();
+  CHECK(std::ranges::none_of(meanwhile, [](const auto& io) { return io->done(); }));
+  CHECK(machine.bus.resume(*machine.virtio_device()).error() == Errc::Busy);
+  REQUIRE(dev::resume_all());
+  machine.wait(before);
+  machine.wait(meanwhile);
+  check_mixed(machine, before);
+  check_mixed(machine, meanwhile);
+}
+
+TEST_CASE("A disk that is out of service fails the suspend of all, and the others go on") {
+  Machine machine({.sectors = 1024});
+  machine.plug();
+  machine.virtio_device()->break_down();
+  machine.world.settle();
+  dev::Device* failed = nullptr;
+  CHECK(dev::suspend_all(&failed).error() == Errc::Io);
+  CHECK(failed == machine.virtio_device());
+  CHECK_FALSE(machine.node.suspended());
+}
+
+TEST_CASE("A disk that grows says so to listeners, as Linux does") {
+  struct Listener final : dev::UeventListener {
+    Listener() { dev::add_listener(*this); }
+    ~Listener() override { dev::remove_listener(*this); }
+    void on_uevent(const dev::Device& device, dev::Action, const dev::Uevent& event) override {
+      heard += std::string(event.value("ACTION")) + " " + std::string(device.name()) + " " +
+               std::string(event.value("RESIZE")) + " " + std::string(event.value("MODALIAS")) +
+               "\n";
+    }
+    std::string heard;
+  };
+  Machine machine({.sectors = 1024});
+  machine.plug();
+  Listener listener;
+  machine.disk.set_capacity(2048);
+  machine.device().config_changed();
+  machine.world.settle();
+  CHECK(machine.vda()->sectors() == 2048);
+  CHECK(listener.heard == "change virtio0 1 virtio:d00000002v*\n");
 }
 
 TEST_CASE("A suspended disk can be unbound, and what waits for it ends") {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <sluice/drivers/base/platform_bus.hpp>
+#include <sluice/drivers/base/pm.hpp>
+#include <sluice/drivers/base/probe.hpp>
 #include <sluice/drivers/virtio/bus.hpp>
 #include <sluice/drivers/virtio/mmio_transport.hpp>
 

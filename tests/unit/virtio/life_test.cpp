@@ -201,6 +201,61 @@ TEST_CASE("A device can be unbound and bound again by hand") {
   }
 }
 
+TEST_CASE("A shutdown flushes what was written, and resets the device after it") {
+  Machine machine({.sectors = 1024});
+  machine.plug();
+  Io io(blk::Op::Write, 8, 4096);
+  REQUIRE(machine.run(io) == blk::Status::Ok);
+  machine.device().before_access = [&](std::uint64_t offset, bool write) {
+    if (write && offset == 0x70 && machine.disk.requests().size() < 2) {
+      FAIL("reset before the flush");
+    }
+  };
+  dev::shutdown_all();
+  machine.device().before_access = {};
+  REQUIRE(machine.disk.requests().size() == 2);
+  CHECK(machine.disk.requests()[1].type == virtio::block::kTypeFlush);
+  CHECK(machine.device().status() == 0);
+}
+
+TEST_CASE("A shutdown flushes no disk that was only read, or has no cache, or is suspended") {
+  const bool flush = GENERATE(true, false);
+  Machine machine({.sectors = 1024, .flush = flush});
+  machine.plug();
+  Io io(flush ? blk::Op::Read : blk::Op::Write, 8, 4096);
+  REQUIRE(machine.run(io) == blk::Status::Ok);
+  dev::shutdown_all();
+  CHECK(machine.disk.requests().size() == 1);
+}
+
+TEST_CASE("A disk is flushed before it is suspended, and not again when the machine goes down") {
+  Machine machine({.sectors = 1024});
+  machine.plug();
+  Io io(blk::Op::Write, 8, 4096);
+  REQUIRE(machine.run(io) == blk::Status::Ok);
+  REQUIRE(dev::suspend_all());
+  CHECK(machine.node.suspended());
+  REQUIRE(machine.disk.requests().size() == 2);
+  CHECK(machine.disk.requests()[1].type == virtio::block::kTypeFlush);
+  dev::shutdown_all();
+  CHECK(machine.disk.requests().size() == 2);
+}
+
+TEST_CASE(
+    "A device that does not answer the last flush holds up the shutdown for 5 s, and is named") {
+  Machine machine({.sectors = 1024});
+  machine.plug();
+  Io io(blk::Op::Write, 8, 4096);
+  REQUIRE(machine.run(io) == blk::Status::Ok);
+  machine.device().knobs.hold = true;
+  const u64 before_ns = machine.world.now_ticks;
+  dev::shutdown_all();
+  CHECK(machine.world.now_ticks - before_ns >= virtio::BlockDisk::kLastFlushNs);
+  CHECK(machine.world.now_ticks - before_ns < virtio::BlockDisk::kLastFlushNs + 1'000'000'000);
+  CHECK(machine.device().status() == 0);
+  CHECK(machine.log.has("vda: its cache is not flushed: no answer"));
+}
+
 TEST_CASE("A shutdown resets the device") {
   Machine machine;
   machine.plug();
