@@ -34,9 +34,11 @@ u64 address_of(const std::byte* symbol) {
   return reinterpret_cast<u64>(symbol);
 }
 
+// What backtraces are told with: behind the image, and empty where it has none.
 AddressRange names() {
-  return {address_of(__names),
-          align_up(address_of(__names) + name_table_bytes().size(), kPageBytes)};
+  const u64 start = align_down(address_of(__names), kPageBytes);
+  const usize bytes = name_table_bytes().size();
+  return {start, bytes == 0 ? start : align_up(address_of(__names) + bytes, kPageBytes)};
 }
 
 void take_image() {
@@ -45,7 +47,7 @@ void take_image() {
   map.take({address_of(__rodata_end), address_of(__bss_start)}, Holder::Data);
   map.take({address_of(__bss_start), address_of(__bss_end)}, Holder::Bss);
   map.take({address_of(__bss_end), image.end}, Holder::Stacks);
-  map.take(names(), Holder::ReadOnlyData);
+  map.take(names(), Holder::Names);
 }
 
 void fill_allocator() {
@@ -81,8 +83,9 @@ void map_image(u32 harts) {
 
 // What the firmware keeps stays out, and the image has been mapped.
 void map_memory(AddressRange tree) {
+  const AddressRange kept_names = names();
   RangeSet holes = map.reserved();
-  for (const AddressRange& hole : {image, kNullPage, tree, names()}) {
+  for (const AddressRange& hole : {image, kNullPage, tree, kept_names}) {
     if (!holes.add(hole)) {
       panic("device tree: too many pieces of reserved memory");
     }
@@ -90,7 +93,7 @@ void map_memory(AddressRange tree) {
   map.for_each_beside(
       holes, [](AddressRange range) { must_map(range.start, range.end, Access::ReadWrite); });
   must_map(tree.start, tree.end, Access::Read);
-  must_map(names().start, names().end, Access::Read);
+  must_map(kept_names.start, kept_names.end, Access::Read);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace sluice {
 
 std::string_view to_string(Holder holder) {
   constexpr std::array<std::string_view, kHolders> kNames{
-      "reserved", "text",     "rodata",      "data", "bss", "stacks",   "device tree",
+      "reserved", "text",     "rodata",      "data", "bss", "stacks",   "names",  "device tree",
       "initrd",   "page map", "page tables", "heap", "DMA", "RAM disk", "buffers"};
   return kNames[static_cast<usize>(holder)];
 }

@@ -16,11 +16,12 @@ class PageAllocator;
 
 enum class Holder : u8 {
   Reserved,  // by the firmware and the device tree
-  Text,      // of the image, as the next four
+  Text,      // of the image, as the next five
   ReadOnlyData,
   Data,
   Bss,
   Stacks,
+  Names,  // of its functions, for backtraces
   DeviceTree,
   Initrd,
   PageMap,  // the page allocator's own table
@@ -30,7 +31,7 @@ enum class Holder : u8 {
   RamDisk,  // pages of RAM disks that were written to
   Buffers,  // allocate_pages()
 };
-inline constexpr usize kHolders = 14;
+inline constexpr usize kHolders = 15;
 std::string_view to_string(Holder holder);
 
 namespace memory_usage {

@@ -28,7 +28,6 @@ def _little():
 @case("the smallest memory that run.sh allows is enough to read")
 def _least():
     good = read(image("fat16.tree/lower.txt"))
-    run("--mem", "4M", "--", "ls").expect(2, out="", in_err=["--mem 4M is too small for this kernel: it needs 5M"])
     run("--mem", "5M", "--disk", image("fat16.img"), "--", "cat vda:/lower.txt").expect(0, out=good)
 
 
@@ -169,19 +168,22 @@ def _no_number():
         check(f"fail_alloc={value} is no number".encode() in result.out, "it is not named")
 
 
+# Options, commands, the right output, and the allocation to begin with: the whole tree has too many for one test, and those of
+# start-up and probe are the first sweep's.
 SWEEPS = {
-    "a modern disk": (("--disk", image("fat16.img")), READ, "fat16.tree/lower.txt"),
-    "a legacy disk": (("--legacy", "--disk", image("fat16.img")), READ, "fat16.tree/lower.txt"),
+    "a modern disk": (("--disk", image("fat16.img")), READ, "fat16.tree/lower.txt", 1),
+    "a legacy disk": (("--legacy", "--disk", image("fat16.img")), READ, "fat16.tree/lower.txt", 1),
     "packed rings and two harts": (
         ("--smp", "2", "--disk", f"{image('fat16.img')},packed=on,num-queues=2"),
         READ,
         "fat16.tree/lower.txt",
+        1,
     ),
-    "a whole tree of files": (("--disk", image("fat32.img")), "cksum -r vda:/", "fat32.cksum"),
+    "a whole tree of files": (("--disk", image("fat32.img")), "cksum -r vda:/", "fat32.cksum", 125),
 }
 
-for _title, (_options, _words, _wanted) in SWEEPS.items():
+for _title, (_options, _words, _wanted, _first) in SWEEPS.items():
 
     @case(f"whichever allocation fails, what is read is right or the message clear: {_title}", "long")
-    def _all(options=_options, words=_words, wanted=_wanted):
-        _sweep(1, 1, options, words, read(image(wanted)))
+    def _all(options=_options, words=_words, wanted=_wanted, first=_first):
+        _sweep(first, 1, options, words, read(image(wanted)))

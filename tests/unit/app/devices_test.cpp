@@ -3,6 +3,7 @@
 
 #include <sluice/drivers/base/bus.hpp>
 #include <sluice/kernel/log.hpp>
+#include <sluice/kernel/memory_usage.hpp>
 
 using namespace sluice;
 using namespace sluice::test;
@@ -212,6 +213,20 @@ TEST_CASE("lsblk prints a line for each disk") {
         "NAME           SIZE  BLOCK  RO   QUEUES SCHED       CACHE\n"
         "vda              3M   4096 yes     1x64 none        write-back\n"
         "ram0           1.5K    512  no     1x64 none        write-through\n");
+}
+
+TEST_CASE("free prints who holds how many bytes") {
+  Machine machine;
+  const u64 before = memory_usage::held(Holder::RamDisk);
+  memory_usage::hold(Holder::RamDisk, 123456);
+  CHECK(machine.run("free") == 0);
+  memory_usage::release(Holder::RamDisk, 123456);
+  CHECK(machine.out.starts_with("HOLDER               BYTES\ntotal "));
+  CHECK(machine.out.find("\nRAM disk    ") != std::string::npos);
+  CHECK(machine.out.find(std::to_string(before + 123456) + "\nbuffers ") != std::string::npos);
+  CHECK(machine.out.find("\nfree ") != std::string::npos);
+  CHECK(machine.run("free now") == 2);
+  CHECK(machine.run("free -m") == 2);
 }
 
 TEST_CASE("dmesg prints times, levels and lines") {
