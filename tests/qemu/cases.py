@@ -14,6 +14,7 @@ import harts  # noqa: F401
 import interrupts  # noqa: F401
 import kinds  # noqa: F401
 import machine  # noqa: F401
+import matrix  # noqa: F401
 import measuring  # noqa: F401
 import memory  # noqa: F401
 import partitions  # noqa: F401
