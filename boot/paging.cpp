@@ -157,9 +157,10 @@ Result<void> PageTables::map(u64 start, u64 end, Access access) {
   }
   const u64 flags = flags_for(access);
   while (start < end) {
-    u32 level = mode->levels - 1;
-    while (level > 0 && (start % bytes_at(level) != 0 || end - start < bytes_at(level))) {
-      --level;
+    u32 level = 0;
+    while (level + 1 < mode->levels && start % bytes_at(level + 1) == 0 &&
+           end - start >= bytes_at(level + 1)) {
+      ++level;
     }
     TRY(map_page(start, level, flags));
     start += bytes_at(level);
@@ -207,15 +208,21 @@ PageWalk PageTables::walk(u64 address) const {
 }
 
 void PageTables::check_protection() const {
-  for (u64 address = 0; address < address_limit();) {
-    const PageWalk walked = walk(address);
-    const u64 entry = walked.last_entry();
-    if ((entry & (kValid | kWrite | kExecute)) == (kValid | kWrite | kExecute) ||
-        (address < kPageBytes && walked.mapped())) {
-      panic_with("page tables: the page at {:#x} is {}", address,
-                 address < kPageBytes ? "the null page, and mapped" : "writable and executable");
+  check_table(root_, mode->levels - 1, 0);
+}
+
+void PageTables::check_table(const Entry* table, u32 level,
+                             u64 address) {  // NOLINT(misc-no-recursion)
+  constexpr u64 kBoth = kValid | kWrite | kExecute;
+  for (u64 index = 0; index < kEntries; ++index) {
+    const Entry entry = table[index];
+    const u64 at = address + index * bytes_at(level);
+    if (leads_on(entry)) {
+      check_table(table_of(entry), level - 1, at);
+    } else if ((entry & kBoth) == kBoth || (at == 0 && (entry & kValid) != 0)) {
+      panic_with("page tables: the page at {:#x} is {}", at,
+                 at == 0 ? "the null page, and mapped" : "writable and executable");
     }
-    address += walked.page_bytes();
   }
 }
 

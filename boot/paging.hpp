@@ -46,6 +46,7 @@ class PageTables {
  private:
   using Entry = u64;
   Entry* make_table();  // empty; null where there is no memory
+  static void check_table(const Entry* table, u32 level, u64 address);
   Result<void> map_page(u64 address, u32 level, u64 flags);
 
   PageAllocator* pages_ = nullptr;

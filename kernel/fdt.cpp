@@ -139,6 +139,7 @@ std::optional<u32> Tree::claimed_bytes(Bytes header) {
 Result<void> Tree::parse(Bytes blob) {
   blob_ = structure_ = strings_ = reservations_ = {};
   last_parent_ = 0;
+  last_phandle_ = 0;
   const std::optional<Header> header = read_object<Header>(blob, 0);
   if (!header) {
     return malformed("it ends within its header", blob.size());
@@ -220,8 +221,13 @@ Node Tree::find_phandle(u32 phandle) const {
   if (phandle == 0 || phandle == ~u32{0}) {  // 2.3.3: no node has these
     return {};
   }
+  const u64 last = last_phandle_.load(std::memory_order_relaxed);
+  if (last >> 32 == phandle) {
+    return Node(this, static_cast<u32>(last));
+  }
   for (Node node = root(); node; node = next(node)) {
     if (node.cell("phandle") == phandle) {
+      last_phandle_.store(u64{phandle} << 32 | node.offset_, std::memory_order_relaxed);
       return node;
     }
   }

@@ -56,6 +56,7 @@ class Node {
   std::optional<u32> cell_at(std::string_view name, u32 index) const;
   // Is `what` one of the strings of `compatible`?
   bool is_compatible(std::string_view what) const;
+  bool is_compatible(std::span<const std::string_view> any) const;
   // False where `status` says anything but "okay" or "ok".
   bool enabled() const;
   // Range `index` of `reg`, by the #address-cells and #size-cells of the parent (default 2 and 1; 1
@@ -138,6 +139,8 @@ class Tree {
   // The node whose parent was told last, and that parent: two offsets in one word, so that harts
   // need no lock. 0: none yet (the root has no parent to tell).
   mutable std::atomic<u64> last_parent_{0};
+  // A phandle, and where its node is: most devices have the same interrupt controller.
+  mutable std::atomic<u64> last_phandle_{0};
 };
 
 inline Node::Children Node::children() const {

@@ -1,6 +1,7 @@
 // What a node of the device tree says of itself and of its neighbours.
 // Reference: Devicetree Specification 0.4, 2.2 (structure), 2.3 (standard properties), 2.4
 // (interrupts).
+#include <algorithm>
 #include <array>
 
 #include <sluice/kernel/fdt.hpp>
@@ -200,6 +201,10 @@ std::optional<u32> Node::cell_at(std::string_view name, u32 index) const {
 }
 
 bool Node::is_compatible(std::string_view what) const {
+  return is_compatible(std::span(&what, 1));
+}
+
+bool Node::is_compatible(std::span<const std::string_view> any) const {
   const std::optional<Property> found = property("compatible");
   if (!found) {
     return false;
@@ -209,7 +214,7 @@ bool Node::is_compatible(std::string_view what) const {
     if (!text) {
       return false;
     }
-    if (*text == what) {
+    if (std::ranges::find(any, *text) != any.end()) {
       return true;
     }
     at += text->size() + 1;

@@ -222,10 +222,7 @@ bool PlatformBus::match(const Device& device, const Driver& driver) const {
     return name.substr(0, name.find_last_not_of("0123456789") + 1) == driver.name();
   }
   // Only platform drivers come to this bus: Bus::add_driver checks.
-  const std::span<const std::string_view> known =
-      static_cast<const PlatformDriver&>(driver).compatibles();
-  return std::ranges::any_of(
-      known, [&](std::string_view what) { return device.node.is_compatible(what); });
+  return device.node.is_compatible(static_cast<const PlatformDriver&>(driver).compatibles());
 }
 
 void PlatformBus::uevent(const Device& device, Uevent& event) const {
