@@ -87,9 +87,8 @@ u64 interrupts_so_far() {
     for (const dev::Device& device : bus.devices()) {
       for (const dev::IrqResource& irq : std::span(device.irqs).first(device.irq_count)) {
         const irq::Controller* const controller = irq::find_controller(irq.controller_phandle);
-        if (controller != nullptr && irq.source < controller->actions().size()) {
-          sum += controller->actions()[irq.source].count;
-        }
+        const auto usage = controller != nullptr ? controller->usage(irq.source) : std::nullopt;
+        sum += usage ? usage->total() : 0;
       }
     }
   }

@@ -15,6 +15,7 @@ constexpr Command kCommands[] = {
      run_fsinfo},
     {"lsdev", "lsdev [-v] [-c|--class] [--json]", "buses, devices and drivers", run_lsdev},
     {"lsblk", "lsblk [-v]", "block devices, partitions, and what is in flight", run_lsblk},
+    {"lsirq", "lsirq", "interrupts by source and hart", run_lsirq},
     {"iostat", "iostat [-v] [DISK...]", "statistics of disks since boot", run_iostat},
     {"dd", "dd if=FROM [of=DEVICE] [bs=BYTES] [count=N] [skip=N] [seek=N]",
      "raw copy, from a device or file", run_dd},

@@ -11,6 +11,7 @@ int run_cksum(Session& session, Words words);
 int run_stat(Session& session, Words words);
 int run_fsinfo(Session& session, Words words);
 int run_lsdev(Session& session, Words words);
+int run_lsirq(Session& session, Words words);
 int run_lsblk(Session& session, Words words);
 int run_iostat(Session& session, Words words);
 int run_dd(Session& session, Words words);

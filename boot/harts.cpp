@@ -12,6 +12,7 @@
 #include <sluice/boot/stacks.hpp>
 #include <sluice/boot/trap.hpp>
 #include <sluice/kernel/clock.hpp>
+#include <sluice/kernel/isa.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/mmio.hpp>
 #include <sluice/kernel/panic.hpp>
@@ -62,29 +63,6 @@ void for_each_hart(const fdt::Tree& tree, Use use) {
       use(cpu, reg->base);
     }
   }
-}
-
-// Is `extension` one of an ISA string's multi-letter ones: "rv64imafdc_zicsr_sstc"?
-bool isa_string_has(std::string_view isa, std::string_view extension) {
-  while (true) {
-    const usize underscore = isa.find('_');
-    if (underscore == std::string_view::npos) {
-      return false;
-    }
-    isa.remove_prefix(underscore + 1);
-    if (isa.substr(0, isa.find('_')) == extension) {
-      return true;
-    }
-  }
-}
-
-bool has_extension(fdt::Node cpu, std::string_view extension) {
-  for (u32 i = 0; cpu.text_at("riscv,isa-extensions", i); ++i) {
-    if (cpu.text_at("riscv,isa-extensions", i) == extension) {
-      return true;
-    }
-  }
-  return isa_string_has(cpu.text("riscv,isa").value_or(""), extension);
 }
 
 i64 ask_to_start(u64 id, const Start& start) {
@@ -155,7 +133,7 @@ bool all_harts_have(const fdt::Tree& tree, std::string_view extension) {
   bool any = false;
   for_each_hart(tree, [&](fdt::Node cpu, u64) {
     any = true;
-    all = all && has_extension(cpu, extension);
+    all = all && isa::has_extension(cpu, extension);
   });
   return any && all;
 }

@@ -1,6 +1,9 @@
-// The list of interrupt controllers and the dispatch to handlers.
+// The list of interrupt controllers, who holds their sources, and storms.
 #include <sluice/kernel/irq.hpp>
 
+#include <numeric>
+
+#include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/lock.hpp>
 #include <sluice/kernel/log.hpp>
 
@@ -52,48 +55,88 @@ Controller::~Controller() {
   remove_controller(*this);
 }
 
-bool Controller::dispatch(u32 source) {
-  Action& action = actions_[source];
-  while (action.held_by.exchange(&port::this_hart(), std::memory_order_acquire) != nullptr)
-      [[unlikely]] {
-    port::relax();
+// It was moved or silenced: by its handler, and then leave_hart() has counted this one, or before
+// it came.
+void Controller::count_elsewhere(Action& action) {
+  if (action.holder != nullptr && action.count > 0) {
+    --action.count;
+    ++action.holder->counts[port::this_hart().index];
   }
-  if (action.handler != nullptr) [[likely]] {
-    const IrqContext irq;
-    ++action.count;
-    action.handler(action.context);
-  } else {
-    disable_unwanted(source);
-  }
-  const bool enabled_here = action.affinity == &port::this_hart();
-  action.held_by.store(nullptr, std::memory_order_release);
-  return enabled_here;
 }
 
-[[gnu::cold, gnu::noinline]] void Controller::disable_unwanted(u32 source) {
-  log::error("{}: interrupt from source {}, which nobody asked for", name_, source);
+void Controller::disable_unwanted(u32 source) {
+  log::write(comes_late() ? log::Level::Debug : log::Level::Error,
+             "{}: interrupt from source {}, which nobody asked for", name_, source);
   disable(source, port::this_hart());
+}
+
+// A device at its line all the time leaves the hart nothing else to do. An honest one interrupts
+// for what it did.
+void Controller::look_for_storm(u32 source) {
+  const Action& action = actions_[source];
+  Holder& holder = *action.holder;
+  const u64 now = clock::now_ns();
+  const u64 passed_ns = now - std::exchange(holder.looked_ns, now);
+  if (holder.witness != nullptr) {
+    const u32 work = holder.witness->work_done();
+    if (std::exchange(holder.work_at_look, work) != work || passed_ns > kVainNs) {
+      return;
+    }
+  } else if (passed_ns > kFloodNs) {
+    return;
+  }
+  log::error(
+      "{}: {} interrupts within {} ms and none had a reason: source {} of {} is silenced; "
+      "unbind and bind the device to try again",
+      holder.name, kLookEvery, passed_ns / 1'000'000, source, name_);
+  leave_hart(source);
+  holder.stormed = true;
+  if (holder.witness != nullptr) {
+    holder.witness->stormed();
+  }
+}
+
+// A source that is held interrupts no hart any more.
+void Controller::leave_hart(u32 source) {
+  Action& action = actions_[source];
+  if (Hart* const hart = std::exchange(action.affinity, nullptr); hart != nullptr) {
+    disable(source, *hart);
+    action.holder->counts[hart->index] += std::exchange(action.count, 0);
+  }
 }
 
 void Controller::release(u32 source) {
   Action& action = actions_[source];
   const ActionGuard guard(action);
-  if (action.affinity != nullptr) {
-    disable(source, *action.affinity);
-  }
-  action.affinity = nullptr;
+  leave_hart(source);
   action.handler = nullptr;
+  action.holder.reset();
+}
+
+u64 Usage::total() const {
+  return std::accumulate(counts.begin(), counts.end(), u64{0});
+}
+
+std::optional<Usage> Controller::usage(u32 source) const {
+  if (source >= actions_.size()) {
+    return std::nullopt;
+  }
+  Action& action = actions_[source];
+  const ActionGuard guard(action);
+  if (action.holder == nullptr) {
+    return std::nullopt;
+  }
+  const Holder& holder = *action.holder;
+  Usage usage{holder.name, holder.counts, action.affinity, holder.stormed};
+  if (action.affinity != nullptr) {
+    usage.counts[action.affinity->index] += action.count;
+  }
+  return usage;
 }
 
 Registration::~Registration() {
   if (controller_ != nullptr) {
     controller_->release(source_);
-  }
-}
-
-void Controller::serve_all(Controller* first) {
-  for (Controller* at = first; at != nullptr; at = at->next_.load(std::memory_order_acquire)) {
-    at->serve_(at);
   }
 }
 
@@ -138,6 +181,11 @@ Controller* find_controller(u32 phandle) {
   return at;
 }
 
+const Controller* first_controller() {
+  const LockGuard guard(list_lock);
+  return external_interrupts.first;
+}
+
 namespace {
 
 // Says where not.
@@ -155,7 +203,7 @@ bool reaches(const Controller& controller, const Hart& hart, std::string_view na
 }  // namespace
 
 Result<Registration> request(u32 phandle, u32 source, Handler handler, void* context,
-                             std::string_view name, Hart& affinity) {
+                             std::string_view name, Hart& affinity, const Details& details) {
   Controller* const controller = find_controller(phandle);
   if (controller == nullptr) {
     return fail(Errc::Defer);
@@ -167,16 +215,23 @@ Result<Registration> request(u32 phandle, u32 source, Handler handler, void* con
   if (!reaches(*controller, affinity, name, source)) {
     return fail(Errc::NotSupported);
   }
+  std::unique_ptr<Holder> holder(new (std::nothrow) Holder{name, details.witness});
+  if (holder == nullptr) {
+    return fail(Errc::NoMemory);
+  }
+  holder->looked_ns = clock::now_ns();
   Action& action = controller->actions_[source];
   const ActionGuard guard(action);
   if (action.handler != nullptr) {
-    log::error("{}: interrupt source {} is held by {}", name, source, action.name);
+    log::error("{}: interrupt source {} is held by {}", name, source, action.holder->name);
     return fail(Errc::Busy);
   }
+  TRY(controller->set_trigger(source, details.trigger));
   action.handler = handler;
   action.context = context;
-  action.name = name;
+  action.holder = std::move(holder);
   action.affinity = &affinity;
+  action.count = 0;
   controller->enable(source, affinity);
   return Registration(controller, source);
 }
@@ -191,13 +246,12 @@ Result<void> set_affinity(u32 phandle, u32 source, Hart& hart) {
   if (action.handler == nullptr) {
     return fail(Errc::NotFound);
   }
-  if (!reaches(*controller, hart, action.name, source)) {
+  if (!reaches(*controller, hart, action.holder->name, source)) {
     return fail(Errc::NotSupported);
   }
-  if (action.affinity != nullptr) {
-    controller->disable(source, *action.affinity);
-  }
+  controller->leave_hart(source);
   action.affinity = &hart;
+  action.holder->stormed = false;
   controller->enable(source, hart);
   return {};
 }
@@ -207,16 +261,8 @@ void silence(u32 phandle, u32 source) {
   if (controller == nullptr || source >= controller->actions_.size()) {
     return;
   }
-  Action& action = controller->actions_[source];
-  const ActionGuard guard(action);
-  if (Hart* const hart = std::exchange(action.affinity, nullptr); hart != nullptr) {
-    controller->disable(source, *hart);
-  }
+  const ActionGuard guard(controller->actions_[source]);
+  controller->leave_hart(source);
 }
 
 }  // namespace sluice::irq
-
-void sluice::port::serve_external_interrupt() {
-  const irq::External& external = irq::external_interrupts;
-  external.serve(external.first);
-}

@@ -1,7 +1,7 @@
 # sluice_add_image(NAME sources… [DRIVERS virtio_blk virtio_rng ram_disk] [FS fat]): a bootable ELF from a program with
 #   int main(int argc, char** argv)
 # The image names its drivers: what is listed here becomes the table that boot reads (boot/image.hpp), and nothing else is
-# linked. Every image has the serial line, the interrupt controller and the power switch. A driver of the program's own is
+# linked. Every image has the serial line, the interrupt controllers and the power switch. A driver of the program's own is
 # listed as header:class, the header from the program's folder, and comes after the others (docs/write-a-driver.md).
 
 # For each driver: its library, then header:class of the buses and drivers it brings, in the order of the table. What
@@ -9,6 +9,8 @@
 macro(_sluice_driver_list)
   set(_sluice_driver_ns16550a serial drivers/serial/ns16550a.hpp:serial::Ns16550aDriver)
   set(_sluice_driver_plic irqchip drivers/irqchip/plic.hpp:irqchip::PlicDriver)
+  set(_sluice_driver_imsic irqchip drivers/irqchip/imsic.hpp:irqchip::ImsicDriver)
+  set(_sluice_driver_aplic irqchip drivers/irqchip/aplic.hpp:irqchip::AplicDriver)
   set(_sluice_driver_syscon_power power drivers/power/syscon_power.hpp:power::SysconDriver)
   set(_sluice_driver_virtio_blk virtio drivers/virtio/mmio_transport.hpp:virtio::MmioDriver
                                 drivers/virtio/block.hpp:virtio::BlockDriver)
@@ -17,7 +19,7 @@ macro(_sluice_driver_list)
                                 drivers/virtio/rng.hpp:virtio::RngDriver)
   set(_sluice_bus_virtio_rng drivers/virtio/bus.hpp:virtio::Bus)
   set(_sluice_driver_ram_disk ram_disk drivers/block/ram_disk_driver.hpp:blk::RamDiskDriver)
-  set(_sluice_machine_drivers ns16550a plic syscon_power)
+  set(_sluice_machine_drivers ns16550a plic imsic aplic syscon_power)
 endmacro()
 
 # Objects of the table: `kind` is bus or driver; appends to the lists of the caller.

@@ -1,5 +1,6 @@
-# sluice_library(NAME SOURCES… [COLD SOURCES…] DEPS libraries…): a folder's library, sluice_NAME, with the project's warnings. What
-# is cold runs seldom: it is compiled to be small, and keeps the stack protector, which would cost each I/O some instructions.
+# sluice_library(NAME SOURCES… [COLD SOURCES…] [GUARDED SOURCES…] DEPS libraries…): a folder's library, sluice_NAME, with the
+# project's warnings. What is cold runs seldom, and is compiled to be small. What is guarded is cold, handles text from outside,
+# and keeps the stack protector; it would cost the rest instructions for each I/O, and 10 KiB. A debug build guards everything.
 # Every library sees the headers as <sluice/kernel/…>, <sluice/drivers/…>, <sluice/fs/…>, and links its DEPS alone.
 
 if(CMAKE_SYSTEM_NAME STREQUAL "Generic" AND CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
@@ -34,16 +35,24 @@ elseif(SLUICE_SANITIZE)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)
   target_link_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE})
+elseif(SLUICE_COVERAGE)
+  target_compile_options(sluice_flags INTERFACE -O0 --coverage)
+  target_link_options(sluice_flags INTERFACE --coverage)
 endif()
 
-function(sluice_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;COLD;DEPS")
-  add_library(sluice_${name} STATIC ${arg_SOURCES} ${arg_COLD})
-  if(SLUICE_BARE_METAL AND arg_SOURCES)
-    set_source_files_properties(${arg_SOURCES} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-fno-stack-protector>")
+function(_sluice_release_options sources options)
+  if(sources)
+    set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:${options}>")
   endif()
-  if(SLUICE_BARE_METAL AND arg_COLD)
-    set_source_files_properties(${arg_COLD} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Release>:-Os>")
+endfunction()
+
+function(sluice_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;COLD;GUARDED;DEPS")
+  add_library(sluice_${name} STATIC ${arg_SOURCES} ${arg_COLD} ${arg_GUARDED})
+  if(SLUICE_BARE_METAL)
+    _sluice_release_options("${arg_SOURCES}" "-fno-stack-protector")
+    _sluice_release_options("${arg_COLD}" "-Os;-fno-stack-protector")
+    _sluice_release_options("${arg_GUARDED}" "-Os")
   endif()
   add_library(sluice::${name} ALIAS sluice_${name})
   set_target_properties(sluice_${name} PROPERTIES EXPORT_NAME ${name} CXX_EXTENSIONS ON)

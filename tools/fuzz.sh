@@ -14,6 +14,7 @@ failed=$root/build/fuzz/failed-$target-
 case $target in
   fat_volume) max_len=512 ;;
   fat_*) max_len=1024 ;;
+  fdt) max_len=4096 ;;
   *) max_len=2048 ;;
 esac
 

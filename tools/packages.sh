@@ -36,6 +36,8 @@ test   clang-tidy-19          19    clang-tidy-19
 test   shellcheck             0.7   shellcheck
 fuzz   clang++-19             19    clang-19
 fuzz   libfuzzer-19           0     libclang-rt-19-dev
+fuzz   libfdt                 1.4   libfdt-dev
+cover  gcovr                  5.0   gcovr
 bench  qemu-img               7.0   qemu-utils
 chart  gnuplot                5.0   gnuplot-nox
 gdb    gdb                    10    gdb-multiarch

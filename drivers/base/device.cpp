@@ -93,13 +93,28 @@ Result<MmioRegion*> Device::map_mmio(u32 index) {
   return *region;
 }
 
-Result<void> Device::request_irq(u32 index, irq::Handler handler, void* context) {
+// By name: it may be one that no driver of the image knows.
+std::unexpected<Errc> Device::defer_for_controller(u32 phandle) {
+  const fdt::Node controller = node ? node.tree()->find_phandle(phandle) : fdt::Node{};
+  if (!controller) {
+    return defer(node ? "its interrupt controller, which the device tree lacks"
+                      : "its interrupt controller");
+  }
+  std::array<char, sizeof(reason_)> text{};
+  BufferSink sink(text);
+  format_to(sink, "its interrupt controller, {}", controller.name());
+  return defer(sink.text());
+}
+
+Result<void> Device::request_irq(u32 index, irq::Handler handler, void* context,
+                                 irq::Witness* witness) {
   if (index >= irq_count) {
     return reject(Errc::OutOfRange, "it has no such interrupt");
   }
   const IrqResource& irq = irqs[index];
   Result<irq::Registration> registration =
-      irq::request(irq.controller_phandle, irq.source, handler, context, name());
+      irq::request(irq.controller_phandle, irq.source, handler, context, name(), hart(0),
+                   {irq.trigger, witness});
   if (registration) {
     TRY(make<irq::Registration>(std::move(*registration)));
     if (state_ == State::Bound) {
@@ -108,23 +123,20 @@ Result<void> Device::request_irq(u32 index, irq::Handler handler, void* context)
     return {};
   }
   if (registration.error() == Errc::Defer) {
-    const bool in_tree = !node || node.tree()->find_phandle(irq.controller_phandle);
-    return defer(in_tree ? "its interrupt controller"
-                         : "its interrupt controller, which the device tree lacks");
+    return defer_for_controller(irq.controller_phandle);
   }
   return reject(registration.error(), "its interrupt cannot be had");
 }
 
-void Device::silence_irqs() {
+Result<void> Device::route_irqs(Hart& hart) {
+  Result<void> result;
   for (const IrqResource& irq : std::span(irqs).first(irq_count)) {
-    irq::silence(irq.controller_phandle, irq.source);
+    const Result<void> routed = irq::set_affinity(irq.controller_phandle, irq.source, hart);
+    if (!routed && routed.error() != Errc::NotFound) {  // NotFound: never asked for
+      result = routed;
+    }
   }
-}
-
-void Device::restore_irqs() {
-  for (const IrqResource& irq : std::span(irqs).first(irq_count)) {
-    (void)irq::set_affinity(irq.controller_phandle, irq.source, hart(0));  // NotFound: never asked
-  }
+  return result;
 }
 
 Result<DmaBuffer*> Device::make_dma_buffer(usize bytes, usize alignment, u64 mask) {

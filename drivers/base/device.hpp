@@ -35,6 +35,7 @@ struct MmioResource {
 struct IrqResource {
   u32 controller_phandle = 0;
   u32 source = 0;
+  irq::Trigger trigger = irq::Trigger::Default;
 };
 
 enum class State : u8 { Unbound, Probing, Deferred, Bound, Failed };
@@ -86,13 +87,14 @@ class Device : public ListNode<>, public ListNode<OfAsyncProbes> {
   // Maps register range `index`. OutOfRange: it has none of that index; Malformed: not aligned to
   // 4 bytes; NoMemory; Invalid: something else is mapped there. All but the first are logged.
   Result<MmioRegion*> map_mmio(u32 index);
-  // Asks for interrupt `index`; the handler runs in irq context. A bound device may ask too, and
-  // counts as bound after its controller from then on. Defer, OutOfRange, Busy, NoMemory.
-  Result<void> request_irq(u32 index, irq::Handler handler, void* context);
-  // Keeps all that it has of interrupts from every hart, and lets them through again, to the hart
-  // that booted. Any context in which no lock is held that a handler takes.
-  void silence_irqs();
-  void restore_irqs();
+  // Asks for interrupt `index`; the handler runs in irq context of the hart that booted. A bound
+  // device may ask too, and counts as bound after its controller from then on. What irq::request()
+  // says.
+  Result<void> request_irq(u32 index, irq::Handler handler, void* context,
+                           irq::Witness* witness = nullptr);
+  // Has all interrupts that it asked for come to that hart, also those that were silenced.
+  // NotSupported, logged: one cannot. Any context in which no lock is held that a handler takes.
+  Result<void> route_irqs(Hart& hart);
   // A T constructed with `args`, destroyed with the binding. NoMemory.
   template <class T, class... Args>
   Result<T*> make(Args&&... args);
@@ -119,6 +121,7 @@ class Device : public ListNode<>, public ListNode<OfAsyncProbes> {
   };
   void release_all();
   void remove_links();
+  std::unexpected<Errc> defer_for_controller(u32 phandle);
   void set_reason(std::string_view reason);
   std::unexpected<Errc> defer_for(const Link& link);
 

@@ -10,6 +10,9 @@
 namespace sluice::dev {
 namespace {
 
+// Of a list in the tree: every entry costs a search, and a tree may be megabytes of them.
+constexpr u32 kMaxEntries = 64;
+
 // Cell `index` of a property as part of a number of `cells` cells; 1 or 2, or 0 for the number 0.
 std::optional<u64> cells_at(fdt::Node node, std::string_view property, u32 index, u32 cells) {
   u64 number = 0;
@@ -40,14 +43,16 @@ std::optional<u64> translate_once(fdt::Node bus, fdt::Node above, fdt::Range ran
     return std::nullopt;
   }
   const u32 entry = child_cells + parent_cells + size_cells;
-  for (u32 at = 0; entry > 0 && (at + entry) * 4 <= ranges->value.size(); at += entry) {
+  const usize cells = std::min<usize>(ranges->value.size() / 4, usize{entry} * kMaxEntries);
+  for (u32 at = 0; entry > 0 && at + entry <= cells; at += entry) {
     const u64 child = cells_at(bus, "ranges", at, child_cells).value_or(0);
     const u64 parent = cells_at(bus, "ranges", at + child_cells, parent_cells).value_or(0);
     const u64 bytes =
         cells_at(bus, "ranges", at + child_cells + parent_cells, size_cells).value_or(0);
     const u64 inside = range.base - child;
+    const u64 last = inside + (range.bytes > 0 ? range.bytes - 1 : 0);
     if (range.base >= child && inside < bytes && range.bytes <= bytes - inside &&
-        parent + inside >= parent) {
+        parent + last >= parent) {
       return parent + inside;
     }
   }
@@ -74,20 +79,24 @@ class InterruptCells {
   std::optional<u32> cells_;
 };
 
-bool add_irq(Device& device, u32 phandle, u32 source) {
+// Cell `at` of a property is the source, and the one behind it its trigger, where there are two.
+bool add_irq(Device& device, u32 phandle, std::string_view property, u32 at, u32 cells) {
   if (device.irq_count == device.irqs.size()) {
     log::debug("{}: only its first {} interrupts are used", device.name(), device.irq_count);
     return false;
   }
-  device.irqs[device.irq_count++] = {phandle, source};
+  const fdt::Node node = device.node;
+  const u32 trigger = cells > 1 ? node.cell_at(property, at + 1).value_or(0) : 0;
+  device.irqs[device.irq_count++] = {phandle, node.cell_at(property, at).value_or(0),
+                                     static_cast<irq::Trigger>(trigger)};
   return true;
 }
 
 // 2.4.1.2: a list of (controller, its cells).
 void read_interrupts_extended(InterruptCells& interrupt_cells, Device& device) {
-  for (u32 at = 0;;) {
+  for (u32 at = 0, entry = 0;; ++entry) {
     const std::optional<u32> phandle = device.node.cell_at("interrupts-extended", at);
-    if (!phandle) {
+    if (!phandle || entry == kMaxEntries) {
       return;
     }
     const std::optional<u32> cells = interrupt_cells.of(*phandle);
@@ -99,7 +108,7 @@ void read_interrupts_extended(InterruptCells& interrupt_cells, Device& device) {
     }
     // The way a controller's node says that it has no such context.
     const bool absent = *source == ~u32{0};
-    if (!absent && !add_irq(device, *phandle, *source)) {
+    if (!absent && !add_irq(device, *phandle, "interrupts-extended", at + 1, *cells)) {
       return;
     }
     at += 1 + *cells;
@@ -112,7 +121,7 @@ void read_interrupts(InterruptCells& interrupt_cells, Device& device) {
   const std::optional<u32> cells = phandle ? interrupt_cells.of(*phandle) : std::nullopt;
   if (phandle && !device.node.tree()->find_phandle(*phandle)) {
     // It never comes: the device waits for it, and says so.
-    add_irq(device, *phandle, device.node.cell_at("interrupts", 0).value_or(0));
+    add_irq(device, *phandle, "interrupts", 0, 1);
     return;
   }
   if (!cells) {
@@ -121,8 +130,8 @@ void read_interrupts(InterruptCells& interrupt_cells, Device& device) {
     return;
   }
   for (u32 at = 0;; at += *cells) {
-    const std::optional<u32> source = device.node.cell_at("interrupts", at);
-    if (!source || !add_irq(device, *phandle, *source)) {
+    if (!device.node.cell_at("interrupts", at) ||
+        !add_irq(device, *phandle, "interrupts", at, *cells)) {
       return;
     }
   }
@@ -145,6 +154,12 @@ std::optional<u64> translate(std::span<const fdt::Node> buses, fdt::Range range)
 void read_registers(Device& device, std::span<const fdt::Node> buses) {
   for (u32 index = 0;; ++index) {
     const std::optional<fdt::Range> range = device.node.reg(index);
+    if (!range && index == 0 && device.node.property("reg")) {
+      const fdt::Node above = device.node.parent();
+      log::warning("{}: its reg makes no sense with {} #address-cells and {} #size-cells",
+                   device.name(), above.cell("#address-cells").value_or(2),
+                   above.cell("#size-cells").value_or(1));
+    }
     if (!range || range->bytes == 0) {
       return;
     }

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <memory>
 
+#include <sluice/drivers/irqchip/hart_entries.hpp>
 #include <sluice/kernel/hart.hpp>
+#include <sluice/kernel/irq_dispatch.hpp>
 #include <sluice/kernel/lock.hpp>
 #include <sluice/kernel/log.hpp>
 
@@ -14,9 +16,7 @@ namespace {
 
 constexpr u32 kMaxSources = 1023;    // chapter 1: source 0 does not exist
 constexpr u32 kMaxContexts = 15872;  // chapter 3
-constexpr u32 kSupervisorExternal =
-    9;  // the cause in scause: which of a hart's two contexts is meant
-constexpr u32 kNoContext = ~u32{0};
+constexpr u32 kNoContext = kNoEntry;
 
 // Chapter 3, the memory map; offsets in bytes.
 constexpr u64 priority_of(u32 source) {
@@ -116,7 +116,7 @@ inline void Plic::serve_one() {
     refuse_claim(source);
     return;
   }
-  if (dispatch(source)) [[likely]] {
+  if (dispatch_inlined(source)) [[likely]] {
     registers_.write(claim, source);
   } else {
     complete_elsewhere(source, port::this_hart().index);
@@ -151,32 +151,16 @@ inline void Plic::serve_one() {
   }
 }
 
-// The context of each hart's supervisor mode: the place of its entry in interrupts-extended, whose
-// entries are (a hart's interrupt controller, its cells). One beyond the registers' end is none.
+// The context of each hart's supervisor mode: the place of its entry. One beyond the registers' end
+// is none.
 Contexts find_contexts(fdt::Node node, u64 register_bytes) {
-  Contexts contexts;
-  contexts.fill(kNoContext);
-  for (u32 at = 0, context = 0; context < kMaxContexts; ++context) {
-    const std::optional<u32> phandle = node.cell_at("interrupts-extended", at);
-    const std::optional<u32> cause = node.cell_at("interrupts-extended", at + 1);
-    if (!phandle || !cause) {
-      break;
+  Contexts contexts = find_hart_entries(node, kMaxContexts).place;
+  for (u32& context : contexts) {
+    if (context != kNoContext && claim_of(context) + 4 > register_bytes) {
+      log::error("{}: context {} needs {:#x} bytes of registers and there are {:#x}", node.name(),
+                 context, claim_of(context) + 4, register_bytes);
+      context = kNoContext;
     }
-    const fdt::Node intc = node.tree()->find_phandle(*phandle);
-    const std::optional<fdt::Range> id =
-        *cause == kSupervisorExternal ? intc.parent().reg(0) : std::nullopt;
-    for (u32 hart_index = 0; id && hart_index < hart_count(); ++hart_index) {
-      if (id->base != hart(hart_index).id) {
-        continue;
-      }
-      if (claim_of(context) + 4 <= register_bytes) {
-        contexts[hart_index] = context;
-      } else {
-        log::error("{}: context {} needs {:#x} bytes of registers and there are {:#x}", node.name(),
-                   context, claim_of(context) + 4, register_bytes);
-      }
-    }
-    at += 1 + intc.cell("#interrupt-cells").value_or(1);
   }
   return contexts;
 }

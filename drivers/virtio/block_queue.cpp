@@ -236,7 +236,22 @@ void BlockQueue::interrupted() {
   if (home_ == &port::this_hart()) [[likely]] {
     reap(Why::Interrupt);
   } else if (silent_.load(std::memory_order_relaxed) == 0 && ring_->has_used()) {
-    post_to(*home_, reap_work_);
+    interrupted_elsewhere();
+  }
+}
+
+// The device has one interrupt for all its queues. Where this one alone was in use, twice in a row,
+// the interrupt had better come to its hart; where several harts use the disk, it stays where it
+// is.
+[[gnu::cold, gnu::noinline]] void BlockQueue::interrupted_elsewhere() {
+  post_to(*home_, reap_work_);
+  if (++elsewhere_ < kMostElsewhere) {
+    return;
+  }
+  elsewhere_ = 0;
+  const u32 others = device_.buffers_taken() - ring_->taken();
+  if (std::exchange(taken_by_others_, others) == others && may_follow_) {
+    may_follow_ = device_.interrupt_at(*home_);
   }
 }
 

@@ -118,6 +118,7 @@ class BlockQueue {
 
   enum class Why : u8 { Interrupt, Deadline, Poll };
   void interrupted();
+  void interrupted_elsewhere();
   unsigned reap(Why why);
   bool reap_some(Why why, unsigned& total);
   bool ask_for_interrupt(Why why);
@@ -146,6 +147,11 @@ class BlockQueue {
   DmaBuffer slots_;
   blk::HwQueue* hw_queue_ = nullptr;
   Hart* home_ = nullptr;
+  // For interrupted_elsewhere(): of the device's handler.
+  static constexpr u32 kMostElsewhere = 64;
+  u32 elsewhere_ = 0;
+  u32 taken_by_others_ = 0;
+  bool may_follow_ = true;
   std::atomic<u64> notifications_{0};  // counted by whoever submits
   std::atomic<u32> polled_{0};         // requests in flight that nobody needs an interrupt for
   std::atomic<u32> silent_{0};         // no interrupt is asked for, because there are no others

@@ -42,7 +42,7 @@ Result<void> Device::negotiate() {
   TRY(reset());
   trouble_.store(Trouble::None, std::memory_order_relaxed);
   if (silenced_.exchange(0, std::memory_order_relaxed) != 0) {
-    parent()->restore_irqs();
+    (void)parent()->route_irqs(hart(0));
   }
   // 2. We have seen it. 3. We know how to drive it.
   add_status(status::kAcknowledge);
@@ -74,7 +74,6 @@ Result<void> Device::accept_features() {
 
 void Device::ready() {
   if (!live()) {
-    interrupts_.store(0, std::memory_order_relaxed);
     live_.store(1, std::memory_order_release);  // first: an interrupt may come at once
     add_status(status::kDriverOk);
     if (trouble_.load(std::memory_order_relaxed) != Trouble::None) [[unlikely]] {
@@ -85,7 +84,7 @@ void Device::ready() {
 
 void Device::leave_service() {
   live_.store(0, std::memory_order_release);
-  interrupts_.store(0, std::memory_order_relaxed);
+  lives_.fetch_add(1, std::memory_order_relaxed);
 }
 
 Result<void> Device::reset() {

@@ -25,7 +25,7 @@ namespace sluice::virtio {
 class Driver;
 
 // A device on the bus, and its driver's way to it.
-class Device final : public dev::Device {
+class Device final : public dev::Device, public irq::Witness {
  public:
   static constexpr u32 kMaxQueues = 16;
   using QueueHandler = void (*)(void* context);
@@ -79,9 +79,18 @@ class Device final : public dev::Device {
   void recover();
 
   // The transport's interrupt: reads and acknowledges its cause, then serves queues and
-  // configuration. A line that never goes down is disabled, and the device taken out of service.
-  // Irq.
+  // configuration. Irq.
   void handle_interrupt();
+  // Has the device interrupt that hart. False: its controller does not reach it, logged. Any
+  // context.
+  bool interrupt_at(Hart& hart) { return parent()->route_irqs(hart).has_value(); }
+  // By all queues since they were set up, while it is live. Any context.
+  u32 buffers_taken() const;
+
+  // irq::Witness: an interrupt had a reason if a buffer came back. A line that never goes down is
+  // silenced, and then the device is taken out of service.
+  u32 work_done() override;
+  void stormed() override;
 
  private:
   friend class Bus;
@@ -96,11 +105,6 @@ class Device final : public dev::Device {
   static constexpr u32 kMostLooks = 300;  // at a reset that goes on, and in between:
   static constexpr u64 kLookPauseNs = 10'000'000;
 
-  // So many interrupts within so long, and no buffer came back meanwhile: none of them had a
-  // reason.
-  static constexpr u32 kMostVainInterrupts = 10'000;
-  static constexpr u64 kStormNs = 10'000'000'000;
-
   Driver& virtio_driver() const;
   Result<void> negotiate();
   Result<void> accept_features();
@@ -110,7 +114,6 @@ class Device final : public dev::Device {
   Result<void> set_up_again();
   void give_up();
   void stop();
-  void look_for_storm();
   void report(Trouble trouble);
   void serve();
   void begin_recovery();
@@ -127,11 +130,9 @@ class Device final : public dev::Device {
   bool holds_memory_ = false;  // a queue was set up since the last reset
   bool deaf_ = false;          // the last reset did not succeed
   std::atomic<Trouble> trouble_{Trouble::None};
-  u32 looks_left_ = 0;  // not 0: a recovery goes on
-  // Since the last look for a storm, while it was live or was not, and how it was then.
-  std::atomic<u32> interrupts_{0};
-  u32 buffers_at_look_ = 0;
-  u64 looked_ns_ = 0;
+  u32 looks_left_ = 0;         // not 0: a recovery goes on
+  u32 buffers_at_look_ = 0;    // for work_done()
+  std::atomic<u32> lives_{0};  // how often it left service
   std::atomic<u32> silenced_{0};
   u32 queue_count_ = 0;
   std::array<std::unique_ptr<Virtqueue>, kMaxQueues> queues_;

@@ -4,11 +4,6 @@
 namespace sluice::virtio {
 
 void Device::handle_interrupt() {
-  const u32 interrupts = interrupts_.load(std::memory_order_relaxed) + 1;
-  port::store_relaxed(interrupts_, interrupts);
-  if (interrupts == kMostVainInterrupts) [[unlikely]] {
-    look_for_storm();
-  }
   const u32 causes = transport_.take_interrupts();
   if (!live()) [[unlikely]] {
     return;  // it was reset meanwhile

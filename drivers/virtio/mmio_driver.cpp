@@ -45,7 +45,7 @@ Result<void> MmioDriver::probe(dev::Device& slot) {
   std::array<char, 24> name;
   Device* const device = TRY(slot.make<Device>(free_name(*bus, name), &slot, *transport));
   TRY(slot.request_irq(
-      0, [](void* context) { static_cast<Device*>(context)->handle_interrupt(); }, device));
+      0, [](void* context) { static_cast<Device*>(context)->handle_interrupt(); }, device, device));
   return slot.add_child(*bus, *device);
 }
 

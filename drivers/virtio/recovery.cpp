@@ -1,31 +1,29 @@
-// Devices that interrupt without end, break the rules or do not answer: found out, reset and set up
-// again, or taken out of service.
-#include <utility>
-
+// Devices that interrupt without end, break the rules or do not answer: reset and set up again, or
+// taken out of service.
 #include <sluice/drivers/virtio/bus.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/log.hpp>
 
 namespace sluice::virtio {
 
-// An honest device interrupts for what it did. One at its line all the time leaves the hart nothing
-// else to do.
-[[gnu::cold, gnu::noinline]] void Device::look_for_storm() {
-  const u64 now = clock::now_ns();
-  u32 buffers = live() ? 0 : buffers_at_look_;  // else the queues may be going
-  for (const std::unique_ptr<Virtqueue>& queue :
-       std::span(queues_).first(live() ? queue_count_ : 0)) {
+u32 Device::buffers_taken() const {
+  u32 buffers = 0;
+  for (const std::unique_ptr<Virtqueue>& queue : queues()) {
     buffers += queue->taken();
   }
-  const u64 passed_ns = now - std::exchange(looked_ns_, now);
-  interrupts_.store(0, std::memory_order_relaxed);
-  if (std::exchange(buffers_at_look_, buffers) != buffers || passed_ns > kStormNs) {
-    return;
+  return buffers;
+}
+
+// Its queues may be going where it is not live; that it left service is a reason, too.
+u32 Device::work_done() {
+  if (live()) {
+    buffers_at_look_ = buffers_taken();
   }
+  return buffers_at_look_ + lives_.load(std::memory_order_relaxed);
+}
+
+void Device::stormed() {
   silenced_.store(1, std::memory_order_relaxed);
-  parent()->silence_irqs();
-  log::error("{}: {} interrupts within {} ms, and no buffer came back: its interrupt is disabled",
-             name(), kMostVainInterrupts, passed_ns / 1'000'000);
   break_down();
 }
 

@@ -166,10 +166,10 @@ int interrupt_on_every_hart() {
   if (line == nullptr) {
     return 2;
   }
-  const auto [controller, source] = line->irqs[0];
+  const auto [controller, source, trigger] = line->irqs[0];
   LineInterrupt interrupt{*line};
-  const auto held =
-      irq::request(controller, source, &LineInterrupt::handle, &interrupt, "boot_test");
+  const auto held = irq::request(controller, source, &LineInterrupt::handle, &interrupt,
+                                 "boot_test", hart(0), {trigger});
   for (u32 round = 0; held && round < 20; ++round) {
     const u32 target = round % hart_count();
     interrupt.done.reset();

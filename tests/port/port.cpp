@@ -53,6 +53,26 @@ void idle() {
   World::current().idle();
 }
 
+namespace {
+test::InterruptFile& interrupt_file() {
+  test::InterruptFile* const file = World::current().interrupt_files[this_hart().index];
+  if (file == nullptr) {
+    throw test::Panic("illegal instruction: this hart has no interrupt file");
+  }
+  return *file;
+}
+}  // namespace
+
+u64 imsic_read(u32 select) {
+  return interrupt_file().read(select);
+}
+void imsic_write(u32 select, u64 value) {
+  interrupt_file().write(select, value);
+}
+u32 imsic_claim() {
+  return interrupt_file().claim();
+}
+
 Result<MmioRegion*> map_device(PhysAddr base, u64 bytes) {
   const auto& registers = World::current().registers_;
   const auto found = registers.find(base.value());

@@ -68,6 +68,9 @@ void relax();  // the test fails where nobody can end the loop that calls it
 Hart& this_hart();
 u64 ticks();
 void idle();
+u64 imsic_read(u32 select);
+void imsic_write(u32 select, u64 value);
+u32 imsic_claim();
 
 bool dma_map(std::byte* data, u32 bytes, DmaDirection direction, u64 mask, BusAddr& bus,
              Errc& error);

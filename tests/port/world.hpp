@@ -128,6 +128,15 @@ class FakeController final : public irq::Controller {
   std::array<bool, kSources> pending_{};
 };
 
+// A hart's supervisor-level interrupt file, as its registers are reached (AIA 1.0, 3.8, 3.10).
+class InterruptFile {
+ public:
+  virtual ~InterruptFile() = default;
+  virtual u64 read(u32 select) = 0;
+  virtual void write(u32 select, u64 value) = 0;
+  virtual u32 claim() = 0;
+};
+
 class World {
  private:
   enum class Where : u8 { Away, Running, Idle };
@@ -155,6 +164,9 @@ class World {
   bool& irqs_on = states_[0].irqs_on;         // of hart 0
   u64 ns_per_relax = 0;                       // what a turn of a spin loop takes
   u32 wake_ups = 0;                           // interrupts that a hart sent to another
+
+  // By hart; null: it has none, and to ask for it is an illegal instruction.
+  std::array<InterruptFile*, kMaxHarts> interrupt_files{};
 
   // Called by idle(), in order, until one says that it did something (a device model's step); where
   // none did, the clock goes to the next timer; where there is no timer either, the test fails: it

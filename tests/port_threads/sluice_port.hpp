@@ -52,6 +52,15 @@ inline Hart& this_hart() {
 u64 ticks();
 void idle();
 
+// No hart has an interrupt file.
+inline u64 imsic_read(u32) {
+  return 0;
+}
+inline void imsic_write(u32, u64) {}
+inline u32 imsic_claim() {
+  return 0;
+}
+
 bool dma_map(std::byte* data, u32 bytes, DmaDirection direction, u64 mask, BusAddr& bus,
              Errc& error);
 void dma_unmap(BusAddr bus, std::byte* data, u32 bytes, DmaDirection direction);

@@ -4,14 +4,17 @@ import sys
 
 import bad_input  # noqa: F401
 import boot_faults  # noqa: F401
+import broken_trees  # noqa: F401
 import changes  # noqa: F401
 import disks  # noqa: F401
 import entropy  # noqa: F401
 import files  # noqa: F401
 import firmware  # noqa: F401
 import harts  # noqa: F401
+import interrupts  # noqa: F401
 import kinds  # noqa: F401
 import machine  # noqa: F401
+import matrix  # noqa: F401
 import measuring  # noqa: F401
 import memory  # noqa: F401
 import partitions  # noqa: F401

@@ -1,8 +1,12 @@
 """Unit tests of run.sh's own parts (tools/guest), without QEMU. Run by CTest."""
 
+import contextlib
+import io
+import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -11,7 +15,8 @@ import unittest
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-from guest import bench, bench_runs, disks, elf, fat_image, hart_report, memory_size, options  # noqa: E402
+import coverage_gaps  # noqa: E402
+from guest import bench, bench_runs, device_tree, disks, elf, fat_image, hart_report, memory_size, options  # noqa: E402
 from guest.errors import CannotStart, UsageError  # noqa: E402
 from guest.records import Demultiplexer  # noqa: E402
 
@@ -58,6 +63,99 @@ class Records(unittest.TestCase):
         self.check(b"\x01x0003\x02256", b"", b"", b"", None)
         self.check(b"\x01x0003\x02255", b"", b"", b"", 255)
         self.check(b"\x01x0003\x0210", b"", b"", b"", None)
+
+
+class DeviceTrees(unittest.TestCase):
+    """Beside the test trees of other machines, made without dtc."""
+
+    ARM = os.path.join(ROOT, "tests", "images", "trees", "arm-virt.dtb")
+
+    @staticmethod
+    def tree(compatible=b"riscv-virtio\0", timebase=True):
+        def words(*numbers):
+            return struct.pack(f">{len(numbers)}I", *numbers)
+
+        def padded(text):
+            return text + b"\0" * (-len(text) % 4)
+
+        cpus = words(1) + padded(b"cpus\0") + (words(3, 4, 11, 10_000_000) if timebase else words(4)) + words(2)
+        structure = words(1, 0) + words(3, len(compatible), 0) + padded(compatible) + cpus + words(2, 9)
+        strings = b"compatible\0timebase-frequency\0"
+        header = [0xD00DFEED, 56 + len(structure) + len(strings), 56, 56 + len(structure), 40, 17, 16, 0, len(strings), len(structure)]
+        return words(*header) + b"\0" * 16 + structure + strings
+
+    def complaint(self, blob):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "tree.dtb")
+            with open(path, "wb") as file:
+                file.write(blob)
+            try:
+                device_tree.check(["-s", "-dtb", path])
+            except CannotStart as error:
+                self.assertIn(path, str(error))
+                return str(error)
+            return ""
+
+    def test_the_tree_of_this_machine_is_let_through(self):
+        self.assertEqual(self.complaint(self.tree()), "")
+        self.assertEqual(self.complaint(self.tree(b"other\0riscv-virtio\0")), "")
+
+    def test_a_tree_that_the_firmware_would_stop_at_is_named_with_the_reason(self):
+        self.assertIn("cut short: it claims", self.complaint(self.tree()[:-1]))
+        self.assertIn("no device tree", self.complaint(b"x" * 100))
+        self.assertIn("no device tree", self.complaint(b""))
+        self.assertIn("another machine's ('spike')", self.complaint(self.tree(b"spike\0")))
+        self.assertIn("timebase-frequency", self.complaint(self.tree(timebase=False)))
+        with open(self.ARM, "rb") as file:
+            self.assertIn("'linux,dummy-virt'", self.complaint(file.read()))
+
+    def test_any_byte_may_be_another_one(self):
+        blob = self.tree()
+        for at in range(len(blob)):
+            for value in (0, 1, 9, 255):
+                self.complaint(blob[:at] + bytes([value]) + blob[at + 1 :])
+
+    def test_a_tree_that_is_not_there_is_named(self):
+        with self.assertRaisesRegex(CannotStart, "no/such.dtb: No such file"):
+            device_tree.check(["-dtb", "no/such.dtb"])
+
+
+class Coverage(unittest.TestCase):
+    def summary(self, counts, built=("a.cpp",)):
+        """Of kernel/a.cpp, whose lines were reached so many times."""
+        with tempfile.TemporaryDirectory() as root:
+            os.makedirs(os.path.join(root, "kernel"))
+            os.makedirs(os.path.join(root, "build"))
+            with open(os.path.join(root, "kernel", "a.cpp"), "w", encoding="utf-8") as file:
+                file.write("".join(f"line {number}\n" for number in range(1, len(counts) + 1)))
+            for name in built:
+                with open(os.path.join(root, "build", name + ".gcno"), "w", encoding="utf-8"):
+                    pass
+            lines = [{"line_number": number, "count": count} for number, count in enumerate(counts, 1)]
+            with open(os.path.join(root, "build", "lines.json"), "w", encoding="utf-8") as file:
+                json.dump({"files": [{"file": "kernel/a.cpp", "lines": lines}]}, file)
+            gaps = os.path.join(root, "build", "gaps.txt")
+            out = io.StringIO()
+            with contextlib.redirect_stdout(out):
+                status = coverage_gaps.main(root, os.path.join(root, "build", "lines.json"), gaps)
+            with open(gaps, encoding="utf-8") as file:
+                return status, out.getvalue(), file.read()
+
+    def test_too_few_lines_fail_and_are_listed(self):
+        status, out, gaps = self.summary([1] * 16 + [0, 0, 2, 0])
+        self.assertEqual(status, 1)
+        self.assertIn("17-18, 20", out)
+        self.assertIn("85.0 % of 20 lines", out)
+        self.assertEqual(gaps, "".join(f"kernel/a.cpp:{number}: line {number}\n" for number in (17, 18, 20)))
+
+    def test_enough_lines_pass_and_what_is_not_built_fails(self):
+        self.assertEqual(self.summary([1] * 19 + [0])[0], 0)
+        status, out, _ = self.summary([1] * 20, built=())
+        self.assertEqual(status, 1)
+        self.assertIn("kernel/a.cpp: no test program is built from it", out)
+
+    def test_nothing_measured_fails(self):
+        self.assertEqual(self.summary([])[0], 1)
 
 
 class Bench(unittest.TestCase):
@@ -140,9 +238,11 @@ class Memory(unittest.TestCase):
         with self.assertRaisesRegex(UsageError, "needs 1[67]M"):
             memory_size.choose("15", self.END, 5 * self.MIB, 7)
 
-    def test_too_little_for_the_kernel_alone_is_refused_with_what_is_needed(self):
+    def test_a_kernel_alone_needs_room_below_the_tree(self):
+        self.assertEqual(memory_size.choose(None, self.END, None, 7), "128M")
         self.assertEqual(memory_size.choose("5M", self.END, None, 7), "5M")
-        with self.assertRaisesRegex(UsageError, "--mem 4M .* need 5M"):
+        self.assertEqual(memory_size.choose("8G", self.END, None, 10), "8G")
+        with self.assertRaisesRegex(UsageError, "--mem 4M is too small for this kernel: it needs 5M"):
             memory_size.choose("4M", self.END, None, 7)
 
     def test_an_image_beyond_the_tree_is_refused(self):

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 
-from guest import disks, memory_size
+from guest import device_tree, disks, memory_size
 from guest.errors import CannotStart
 
 QEMU = "qemu-system-riscv64"
@@ -41,6 +41,8 @@ def arguments(options, disk_list, elf, folder, records, reboots=True):
     """Everything but the console, QMP and the debugger's stub. Not `reboots`: a guest that does so has ended."""
     if shutil.which(QEMU) is None:
         raise CannotStart(f"{QEMU} is not there (see ./run.sh doctor)")
+    if _machine(options.machine).partition(",")[0] == "virt":
+        device_tree.check(options.qemu)
     image = disks.ram_image(options.ram, folder) if options.ram else None
     image_bytes = os.path.getsize(image) if image else None
     memory = memory_size.choose(options.mem, elf.end(), image_bytes, _qemu_major() if image else 0)

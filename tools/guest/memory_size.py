@@ -1,4 +1,4 @@
-"""How much memory a machine needs that carries an initrd. Used by machine.py.
+"""How much memory a machine needs, with an initrd or without. Used by machine.py.
 
 QEMU loads the kernel at 2 MiB, the initrd at 2 MiB + min(half the memory, 128 MiB) and the tree on a 2 MiB boundary near
 the end, but below 3 GiB; newer ones take 512 MiB, and put the tree behind the initrd. Where these overlap, it refuses or
@@ -30,17 +30,15 @@ def show(size):
     return f"{size // GIB}G" if size % GIB == 0 else f"{-(-size // MIB)}M"
 
 
-def _tree_behind(end):
-    """Where newer ones put the tree."""
-    return -(-end // (2 * MIB)) * (2 * MIB)
-
-
 def _fits(memory, kernel_end, image, farthest_start):
-    start = KERNEL_OFFSET + min(memory // 2, farthest_start)
-    end = start + image
     top = min(memory, TREE_LIMIT)
     tree = (top - TREE_BYTES) // (2 * MIB) * (2 * MIB)  # of QEMU before version 10
-    return kernel_end <= start and end <= tree and _tree_behind(end) + TREE_BYTES <= top
+    if image is None:
+        return kernel_end <= tree
+    start = KERNEL_OFFSET + min(memory // 2, farthest_start)
+    end = start + image
+    tree_behind = -(-end // (2 * MIB)) * (2 * MIB)  # of newer ones
+    return kernel_end <= start and end <= tree and tree_behind + TREE_BYTES <= top
 
 
 def _is_enough(memory, kernel_end, image, qemu_major):
@@ -49,7 +47,7 @@ def _is_enough(memory, kernel_end, image, qemu_major):
 
 
 def needed(kernel_end, image, qemu_major):
-    """(the smallest power of two, the smallest number of MiB) that holds all of it, from the default size on."""
+    """(the smallest power of two from the default size on, the smallest number of MiB) that holds all of it."""
     power = DEFAULT
     while not _is_enough(power, kernel_end, image, qemu_major):
         power *= 2
@@ -67,14 +65,10 @@ def choose(asked, elf_end, image, qemu_major):
     """The value for -m. `asked`: --mem or None; `elf_end`: the kernel's end address; `image`: bytes of initrd or None."""
     if asked is not None:
         asked_bytes = parse(asked)
-    if image is None:
-        smallest = _tree_behind(elf_end - RAM_BASE) + TREE_BYTES
-        if asked is not None and asked_bytes < smallest:
-            raise UsageError(f"--mem {asked} is too small for kernel and device tree: they need {show(smallest)}")
-        return asked or show(DEFAULT)
     power, smallest = needed(elf_end - RAM_BASE, image, qemu_major)
     if asked is None:
         return show(power)
     if not _is_enough(asked_bytes, elf_end - RAM_BASE, image, qemu_major):
-        raise UsageError(f"--mem {asked} is too small for the image of {image} bytes: it needs {show(smallest)}")
+        what = "this kernel" if image is None else f"the image of {image} bytes"
+        raise UsageError(f"--mem {asked} is too small for {what}: it needs {show(smallest)}")
     return asked

@@ -87,6 +87,31 @@ inline void idle() {
   }
 }
 
+// AIA 1.0, 2.3: siselect, sireg, stopei; by number, because assemblers that know the names are
+// rare.
+inline u64 imsic_read(u32 select) {
+  u64 value;
+  asm volatile(
+      "csrw 0x150, %1\n\t"
+      "csrr %0, 0x151"
+      : "=r"(value)
+      : "r"(u64{select})
+      : "memory");
+  return value;
+}
+inline void imsic_write(u32 select, u64 value) {
+  asm volatile(
+      "csrw 0x150, %0\n\t"
+      "csrw 0x151, %1" ::"r"(u64{select}),
+      "r"(value)
+      : "memory");
+}
+inline u32 imsic_claim() {
+  u64 top;
+  asm volatile("csrrw %0, 0x15c, zero" : "=r"(top)::"memory");
+  return static_cast<u32>(top);
+}
+
 // Memory is identity-mapped and devices are coherent: a mapping is the address itself, if the
 // device can reach it.
 inline bool dma_map(std::byte* data, u32 bytes, DmaDirection, u64 mask, BusAddr& bus, Errc& error) {

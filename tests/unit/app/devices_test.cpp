@@ -154,6 +154,30 @@ TEST_CASE("lsdev prints the tree with addresses, interrupts and states") {
   CHECK(machine.out.find("      interrupt: 8 of controller 3\n") != std::string::npos);
 }
 
+TEST_CASE("lsirq has a line for each source that is held, and one for what has none") {
+  Machine machine;
+  CHECK(machine.run("lsirq") == 0);
+  CHECK(machine.out ==
+        "SOURCE CONTROLLER            HART  0  NAME\n"
+        "     - -                           0  timers and other harts\n");
+  const auto held = irq::request(1, 8, [](void*) {}, nullptr, "10008000.virtio_mmio");
+  const auto silent = irq::request(1, 12, [](void*) {}, nullptr, "line");
+  REQUIRE(held);
+  REQUIRE(silent);
+  for (u32 i = 0; i < 3; ++i) {
+    World::current().controller.raise(8);
+    World::current().deliver();
+  }
+  irq::silence(1, 12);
+  CHECK(machine.run("lsirq") == 0);
+  CHECK(machine.out.find("     8 fake-irqchip                3  10008000.virtio_mmio\n") !=
+        std::string::npos);
+  CHECK(machine.out.find("    12 fake-irqchip                0  line  silenced\n") !=
+        std::string::npos);
+  CHECK(machine.run("lsirq -v") == 2);
+  CHECK(machine.run("lsirq 8") == 2);
+}
+
 TEST_CASE("lsdev --json has every device with its parent and its reason") {
   Machine machine;
   const Hardware hardware;

@@ -426,7 +426,7 @@ TEST_CASE("an interrupt is delivered while the device is bound, and given back w
   s.world.controller.raise(5);
   s.world.deliver();
   CHECK(delivered == 1);
-  CHECK(s.world.controller.actions()[5].name == "uart0");
+  CHECK(s.world.controller.usage(5)->name == "uart0");
   REQUIRE(s.bus.unbind(device));
   CHECK_FALSE(s.world.controller.enabled(5));
   s.bus.remove_driver(s.driver);

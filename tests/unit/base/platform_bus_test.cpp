@@ -126,6 +126,92 @@ TEST_CASE("platform bus: addresses are translated through the ranges of every bu
   CHECK(lines.has("1f1.dev: registers at 0x1f1, 16 bytes"));
 }
 
+TEST_CASE("platform bus: of a list of ranges only the first 64 are tried") {
+  for (const u32 before : {63u, 64u}) {
+    TreeBuilder build;
+    build.cells("#address-cells", {1}).cells("#size-cells", {1});
+    build.begin("soc").text("compatible", "simple-bus");
+    build.cells("#address-cells", {1}).cells("#size-cells", {1});
+    TreeBuilder::Cells ranges(before * 3, 0);
+    ranges.insert(ranges.end(), {0x100, 0x5000, 0x100});
+    build.cells("ranges", ranges);
+    build.begin("x@100").text("compatible", "x").cells("reg", {0x100, 0x10}).end().end();
+    Machine machine(build.finish());
+    REQUIRE(machine.bus.populate(machine.tree));
+    const dev::Device* device = machine.bus.find_device(before == 63 ? "5000.x" : "100.x");
+    REQUIRE(device != nullptr);
+    CHECK(device->mmio_count == (before == 63 ? 1 : 0));
+  }
+}
+
+TEST_CASE("platform bus: of a list of interrupts only the first 64 entries are looked at") {
+  for (const u32 before : {63u, 64u}) {
+    TreeBuilder build = with_controller(1);
+    TreeBuilder::Cells entries;
+    for (u32 i = 0; i < before; ++i) {
+      entries.insert(entries.end(), {3, ~0u});
+    }
+    entries.insert(entries.end(), {3, 7});
+    build.begin("x").text("compatible", "x").cells("interrupts-extended", entries).end();
+    Machine machine(build.finish());
+    REQUIRE(machine.bus.populate(machine.tree));
+    CHECK(machine.bus.find_device("x")->irq_count == (before == 63 ? 1 : 0));
+  }
+}
+
+TEST_CASE(
+    "platform bus: a range that begins before the last address and ends behind it leads nowhere") {
+  TreeBuilder build;
+  build.cells("#address-cells", {2}).cells("#size-cells", {2});
+  build.begin("soc").text("compatible", "simple-bus");
+  build.cells("#address-cells", {2}).cells("#size-cells", {2});
+  build.cells("ranges", {0, 0, ~0u, 0xffff'f000, 0, 0x10'0000});
+  build.begin("x@e00").text("compatible", "x").cells("reg", {0, 0xe00, 0, 0x200}).end();
+  build.begin("y@f00").text("compatible", "y").cells("reg", {0, 0xf00, 0, 0x200}).end().end();
+  Machine machine(build.finish());
+  REQUIRE(machine.bus.populate(machine.tree));
+  const dev::Device* last = machine.bus.find_device("fffffffffffffe00.x");
+  REQUIRE(last != nullptr);
+  CHECK(last->mmio_count == 1);
+  const dev::Device* beyond = machine.bus.find_device("f00.y");
+  REQUIRE(beyond != nullptr);
+  CHECK(beyond->mmio_count == 0);
+}
+
+TEST_CASE("platform bus: a reg that cannot be read is told with the cells that it is read by") {
+  for (const u32 cells : {0u, 5u}) {
+    TreeBuilder build;
+    build.cells("#address-cells", {cells}).cells("#size-cells", {2});
+    build.begin("x@1").text("compatible", "x").cells("reg", {0, 1, 0, 1}).end();
+    const LogLines log;
+    Machine machine(build.finish());
+    REQUIRE(machine.bus.populate(machine.tree));
+    CHECK(machine.bus.find_device("1.x")->mmio_count == 0);
+    CHECK(log.has("1.x: its reg makes no sense with " + std::to_string(cells) +
+                  " #address-cells and 2 #size-cells"));
+  }
+}
+
+TEST_CASE("platform bus: a device keeps its first four register ranges, and its first interrupts") {
+  TreeBuilder build = with_controller(1);
+  build.begin("x@0").text("compatible", "x");
+  TreeBuilder::Cells reg;
+  for (u32 i = 0; i < 6; ++i) {
+    reg.insert(reg.end(), {0, i * 0x1000, 0, 0x100});
+  }
+  build.cells("reg", reg).cells("interrupts", {1, 2, 3, 4, 5, 6}).end();
+  const LogLines log;
+  Machine machine(build.finish());
+  REQUIRE(machine.bus.populate(machine.tree));
+  const dev::Device* device = machine.bus.find_device("0.x");
+  REQUIRE(device != nullptr);
+  CHECK(device->mmio_count == 4);
+  CHECK(device->mmio[3].base == PhysAddr(0x3000));
+  CHECK(device->irq_count == 4);
+  CHECK(device->irqs[3].source == 4);
+  CHECK(log.has("0.x: only its first 4 register ranges are used"));
+}
+
 TEST_CASE("platform bus: interrupts are read for controllers of one and of two cells") {
   for (const u32 cells : {1u, 2u}) {
     INFO(cells << " cells");

@@ -21,14 +21,15 @@ constexpr u32 kPhandle = 3;
 constexpr u32 kAbsent = ~0u;  // a context that does not exist
 
 TreeBuilder::Blob plic_tree(const TreeBuilder::Cells& harts, const TreeBuilder::Cells& contexts,
-                            u32 sources = 95, u32 bytes = 0x60'0000) {
+                            u32 sources = 95, u32 bytes = 0x60'0000, u32 phandle = kPhandle) {
   TreeBuilder build;
   build.cells("#address-cells", {2}).cells("#size-cells", {2});
   test::add_cpus(build, harts);
   build.begin("plic@c000000").texts("compatible", {"sifive,plic-1.0.0", "riscv,plic0"});
-  build.cells("reg", {0, 0xc000000, 0, bytes})
-      .cells("phandle", {kPhandle})
-      .cells("riscv,ndev", {sources});
+  build.cells("reg", {0, 0xc000000, 0, bytes}).cells("riscv,ndev", {sources});
+  if (phandle != 0) {
+    build.cells("phandle", {phandle});
+  }
   build.cells("interrupts-extended", contexts)
       .cells("#interrupt-cells", {1})
       .raw("interrupt-controller", "")
@@ -113,7 +114,7 @@ TEST_CASE("plic: an interrupt is claimed, handled and completed") {
     CHECK(s.plic.claimed.none());
   }
   CHECK(s.plic.completions == 3);
-  CHECK(irq::find_controller(kPhandle)->actions()[10].count == 3);
+  CHECK(irq::find_controller(kPhandle)->usage(10)->total() == 3);
 }
 
 TEST_CASE("plic: the context is that of this hart's supervisor mode") {
@@ -133,6 +134,12 @@ TEST_CASE("plic: a hart without a context is refused and named") {
   CHECK(s.device->state() == dev::State::Failed);
   CHECK(irq::find_controller(kPhandle) == nullptr);
   CHECK(lines.has("no supervisor entry for hart 1"));
+}
+
+TEST_CASE("plic: one without a phandle is refused, because nobody can name it") {
+  Setting setting(plic_tree({0}, {100, 9}, 95, 0x60'0000, 0));
+  CHECK(setting.device->state() == dev::State::Failed);
+  CHECK(setting.device->reason() == "it has no phandle, so that nobody can name it");
 }
 
 TEST_CASE("plic: riscv,ndev outside 1 to 1023 is refused and named") {

@@ -40,3 +40,8 @@ TEST_CASE("what does not fit into the buffer is dropped") {
   format_to<const char*>(sink, "{}", "abcdef");
   CHECK(sink.text() == "abcd");
 }
+
+TEST_CASE("a character is text, and a pointer is its address") {
+  CHECK(format("[{}][{:3}][{:>3}]", 'x', 'y', 'z') == "[x][y  ][  z]");
+  CHECK(format("{:#x}", reinterpret_cast<const void*>(0x1234)) == "0x1234");
+}

@@ -34,8 +34,8 @@ TEST_CASE("irq: a held source calls its handler and counts, and a released one d
     world.controller.raise(7);
     world.deliver();
     CHECK(counter.calls == 2);
-    CHECK(world.controller.actions()[7].count == 2);
-    CHECK(world.controller.actions()[7].name == "disk");
+    CHECK(world.controller.usage(7)->total() == 2);
+    CHECK(world.controller.usage(7)->name == "disk");
   }
   CHECK_FALSE(world.controller.enabled(7));
   world.controller.raise(7);
@@ -116,6 +116,115 @@ TEST_CASE("irq: an interrupt that nobody asked for is disabled and named") {
   world.deliver();
   CHECK_FALSE(world.controller.enabled(9));
   CHECK(lines.has("source 9"));
+}
+
+namespace {
+
+// A device at its line without end, or for some interrupts.
+struct Insistent final : irq::Witness {
+  explicit Insistent(test::World& in) : world(in) {}
+  static void handle(void* context) {
+    auto& self = *static_cast<Insistent*>(context);
+    ++self.calls;
+    self.world.now_ticks += self.ns_each;
+    self.work += self.works ? 1 : 0;
+    if (self.calls < self.most) {
+      self.world.controller.raise(7);
+    }
+  }
+  u32 work_done() override { return work; }
+  void stormed() override { ++storms; }
+  void insist() {
+    world.controller.raise(7);
+    world.deliver();
+  }
+  test::World& world;
+  u64 calls = 0;
+  u64 most = 50'000;
+  u64 ns_each = 0;
+  bool works = false;
+  u32 work = 0;
+  u32 storms = 0;
+};
+
+}  // namespace
+
+TEST_CASE("irq: a source that interrupts in vain is silenced, named, and its holder told") {
+  test::World world;
+  test::LogLines lines;
+  Insistent device(world);
+  device.ns_each = 1'000'000;
+  const auto held =
+      irq::request(1, 7, &Insistent::handle, &device, "disk", hart(0), {.witness = &device});
+  REQUIRE(held);
+  device.insist();
+  CHECK(device.calls == irq::kLookEvery);
+  CHECK(device.storms == 1);
+  CHECK_FALSE(world.controller.enabled(7));
+  CHECK(
+      lines.has("disk: 8192 interrupts within 8191 ms and none had a reason: source 7 of "
+                "fake-irqchip is silenced; unbind and bind the device to try again"));
+  const irq::Usage usage = world.controller.usage(7).value();
+  CHECK(usage.stormed);
+  CHECK(usage.affinity == nullptr);
+  CHECK(usage.counts[0] == irq::kLookEvery);
+  device.works = true;
+  REQUIRE(irq::set_affinity(1, 7, hart(0)));  // its line is up still
+  CHECK(device.calls == device.most);
+  CHECK_FALSE(world.controller.usage(7)->stormed);
+  CHECK(device.storms == 1);
+}
+
+TEST_CASE("irq: interrupts that have a reason, or are rare, are no storm") {
+  const auto [works, ns_each, witness] =
+      GENERATE(std::tuple(true, 0u, true), std::tuple(false, 2'000'000u, true),
+               std::tuple(false, 20'000u, false));
+  test::World world;
+  Insistent device(world);
+  device.works = works;
+  device.ns_each = ns_each;
+  const auto held = irq::request(1, 7, &Insistent::handle, &device, "disk", hart(0),
+                                 {.witness = witness ? &device : nullptr});
+  REQUIRE(held);
+  device.insist();
+  CHECK(device.calls == device.most);
+  CHECK(device.storms == 0);
+  CHECK(world.controller.usage(7)->total() == device.most);
+}
+
+TEST_CASE("irq: a source without a witness that interrupts without end is silenced") {
+  test::World world;
+  Insistent device(world);
+  device.ns_each = 1'000;
+  const auto held = irq::request(1, 7, &Insistent::handle, &device, "line");
+  REQUIRE(held);
+  device.insist();
+  CHECK(device.calls == irq::kLookEvery);
+  CHECK(world.controller.usage(7)->stormed);
+}
+
+TEST_CASE("irq: interrupts are counted for the hart that served them") {
+  test::World world(3);
+  Counter counter;
+  CHECK_FALSE(world.controller.usage(7));
+  CHECK_FALSE(world.controller.usage(64));
+  {
+    const auto held = irq::request(1, 7, &Counter::count, &counter, "disk");
+    REQUIRE(held);
+    for (const u32 target : {0u, 2u, 2u, 1u, 2u}) {
+      REQUIRE(irq::set_affinity(1, 7, hart(target)));
+      world.controller.raise(7);
+      world.deliver();
+    }
+    const irq::Usage usage = world.controller.usage(7).value();
+    CHECK(usage.counts == std::array<u64, kMaxHarts>{1, 1, 3});
+    CHECK(usage.affinity == &hart(2));
+    CHECK(usage.name == "disk");
+  }
+  CHECK_FALSE(world.controller.usage(7));
+  const auto again = irq::request(1, 7, &Counter::count, &counter, "disk");
+  REQUIRE(again);
+  CHECK(world.controller.usage(7)->total() == 0);
 }
 
 TEST_CASE("irq: interrupts wait while they are off, and every controller is asked") {

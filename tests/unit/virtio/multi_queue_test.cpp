@@ -2,6 +2,7 @@
 #include <sluice/kernel/work.hpp>
 
 #include "machine.hpp"
+#include "tests/unit/base/log_lines.hpp"
 
 using namespace sluice;
 using namespace sluice::test;
@@ -267,4 +268,50 @@ TEST_CASE("Sixteen neighbours are one request, or sixteen with nomerges, and one
   machine.wait(ios);
   CHECK(machine.disk.requests().size() == (merges ? 1 : 16));
   CHECK(all_hold_pattern(ios));
+}
+
+TEST_CASE("A disk's interrupt follows the hart that uses the disk alone, and no other") {
+  Machine machine({.sectors = 8192, .queues = 4}, {}, {}, 4);
+  machine.plug();
+  const auto interrupted = [&] { return machine.world.controller.enabled_at(1); };
+  const auto read_by = [&](u32 harts, u32 first, u32 rounds) {
+    for (u32 i = 0; i < rounds; ++i) {
+      HartIos ios;
+      for (u32 hart = first; hart < first + harts; ++hart) {
+        ios.push_back(HartIo::read(16 * i));
+        machine.submit_as(hart, *ios.back());
+      }
+      machine.world.settle();
+      for (u32 at = 0; at < harts; ++at) {
+        REQUIRE(ios[at]->ok());
+        CHECK(ios[at]->hart == first + at);
+      }
+    }
+  };
+  read_by(1, 0, 200);
+  CHECK(interrupted() == &machine.world.hart_at(0));
+  read_by(1, 2, 200);
+  CHECK(interrupted() == &machine.world.hart_at(2));
+  read_by(3, 0, 300);  // several: it stays
+  CHECK(interrupted() == &machine.world.hart_at(2));
+  read_by(1, 0, 200);
+  CHECK(interrupted() == &machine.world.hart_at(0));
+}
+
+TEST_CASE("A disk's interrupt stays where the controller does not reach the hart that uses it") {
+  Machine machine({.sectors = 8192, .queues = 2}, {}, {}, 2);
+  machine.world.controller.reached = 0b01;
+  machine.plug();
+  const LogLines lines;
+  for (u32 i = 0; i < 500; ++i) {
+    const auto io = HartIo::read(8 * i);
+    machine.submit_as(1, *io);
+    machine.world.settle();
+    REQUIRE(io->ok());
+  }
+  CHECK(machine.world.controller.enabled_at(1) == &machine.world.hart_at(0));
+  const std::string text = lines.text();
+  const usize first = text.find("cannot interrupt hart 1");
+  REQUIRE(first != std::string::npos);
+  CHECK(text.find("cannot interrupt hart 1", first + 1) == std::string::npos);
 }
