@@ -10,6 +10,10 @@ _start:
         lla     t1, linked_address
         ld      t1, 0(t1)
         bne     t0, t1, 2f              # nothing that has an address of its own would work
+        lla     t0, start_is_taken
+        li      t1, 1
+        amoswap.w.aq t0, t1, (t0)
+        bnez    t0, 3f
         lla     tp, boot_hart           # this hart's block, as early as can be
         lla     gp, __global_pointer$
         .option pop
@@ -33,6 +37,20 @@ _start:
         j       1b
 2:      mv      s0, t0
         tail    misplaced
+# Not the first to come: OpenSBI 1.1 lets a hart that is being started go before it has stored where to, and then it comes here.
+# It gives itself back (HSM, hart_stop), and is started again (harts.cpp).
+3:      li      a7, 0x48534d
+        li      a6, 1
+        ecall
+4:      wfi
+        j       4b
+
+        .data
+        .balign 4
+        .globl  start_is_taken          # by the hart that boots; .bss is not zeroed yet
+start_is_taken:
+        .word   0
+        .section .text.entry, "ax", @progbits
 
 # Another hart, paging off: a0 is its id, a1 the address of its Start (harts.cpp). OpenSBI puts the address into stvec, too.
         .globl  start_hart

@@ -9,7 +9,9 @@
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/timer.hpp>
 
-extern "C" void _start();  // NOLINT(readability-identifier-naming): entry.S
+extern "C" void _start();
+extern "C" sluice::u32
+    start_is_taken;  // entry.S  // NOLINT(readability-identifier-naming): entry.S
 
 namespace sluice::boot {
 namespace {
@@ -194,6 +196,7 @@ void firmware_reboot() {
 // Once the other hart runs, it has this one's stack and data: registers alone are used from there
 // on.
 i64 boot_on(u64 id, u64 tree_address) {
+  start_is_taken = 0;
   register u64 a0 asm("a0") = id;
   register u64 a1 asm("a1") = reinterpret_cast<u64>(&_start);
   register u64 a2 asm("a2") = tree_address;
@@ -211,6 +214,7 @@ i64 boot_on(u64 id, u64 tree_address) {
       : "+r"(a0), "+r"(a1), "+r"(a6)
       : "r"(a2), "r"(a7)
       : "memory");
+  start_is_taken = 1;
   return static_cast<i64>(a0);
 }
 

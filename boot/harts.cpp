@@ -65,12 +65,15 @@ void for_each_hart(const fdt::Tree& tree, Use use) {
   }
 }
 
+i64 ask_to_start(u64 id, const Start& start) {
+  return sbi::start_hart(id, reinterpret_cast<u64>(&::start_hart), reinterpret_cast<u64>(&start));
+}
+
 // A hart that has only just given itself back (boot_hart=) may not have arrived there yet.
 i64 start_hart_by(u64 last_ns, u64 id, const Start& start) {
   constexpr i64 kAlreadyAvailable = -6;
   while (true) {
-    const i64 error =
-        sbi::start_hart(id, reinterpret_cast<u64>(&::start_hart), reinterpret_cast<u64>(&start));
+    const i64 error = ask_to_start(id, start);
     if (error != kAlreadyAvailable || clock::now_ns() > last_ns) {
       return error;
     }
@@ -78,15 +81,16 @@ i64 start_hart_by(u64 last_ns, u64 id, const Start& start) {
   }
 }
 
-// False: it did not come up in time, and will not take part.
-bool wait_for(Start& start) {
+// False: it did not come up in time, and will not take part. Meanwhile it may have come to _start,
+// and given itself back: it is asked again, which is refused as long as it is on its way.
+bool wait_for(u64 id, Start& start) {
   const u64 last = clock::now_ns() + kComeUpNs;
   while (start.state.load(std::memory_order_acquire) != kUp) {
     u32 starting = kStarting;
     if (clock::now_ns() > last && start.state.compare_exchange_strong(starting, kGivenUp)) {
       return false;
     }
-    port::relax();
+    ask_to_start(id, start);
   }
   return true;
 }
@@ -104,7 +108,7 @@ void start_one(u64 id, u32 slot) {
   const i64 error = start_hart_by(clock::now_ns() + kComeUpNs, id, start);
   if (error != 0) {
     log::error("hart {}: the firmware does not start it (error {})", id, error);
-  } else if (!wait_for(start)) {
+  } else if (!wait_for(id, start)) {
     log::error("hart {}: has not come up within a second and is left out", id);
   } else {
     running[index] = &hart;

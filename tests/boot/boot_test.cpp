@@ -132,6 +132,7 @@ constexpr Case kCases[] = {
     {"harts-panic", panic_on_another_hart},
     {"harts-panics", panic_on_all_harts},
     {"harts-hang", hang_on_all_harts},
+    {"harts-stray", a_hart_strays_to_start},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 
+#include <sluice/boot/sbi.hpp>
 #include <sluice/drivers/base/bus.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/console.hpp>
@@ -11,6 +12,8 @@
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/timer.hpp>
 #include <sluice/kernel/work.hpp>
+
+extern "C" void _start();
 
 using namespace sluice;
 
@@ -216,4 +219,21 @@ int panic_on_all_harts() {
 int hang_on_all_harts() {
   on_each_other([] { spin(); });
   spin();
+}
+
+int a_hart_strays_to_start() {
+  constexpr u64 kStray = 8;  // of nine, the one that is left with the firmware, where 0 boots
+  constexpr i64 kStopped = 1;
+  constexpr u64 kGetStatus = 2;
+  const u64 booted = hart(0).id;
+  if (sbi::start_hart(kStray, reinterpret_cast<u64>(&_start), 0) != 0) {
+    return 2;
+  }
+  const u64 last = clock::now_ns() + 1'000'000'000;
+  while (sbi::call(sbi::kHsm, kGetStatus, kStray).value != kStopped) {
+    if (clock::now_ns() > last) {
+      return 1;
+    }
+  }
+  return hart(0).id == booted && every_hart_runs() == 0 ? 0 : 1;
 }

@@ -10,3 +10,5 @@ int end_while_others_print();
 int panic_on_another_hart();
 int panic_on_all_harts();  // at once
 int hang_on_all_harts();
+// Hart 8, the firmware's, comes to _start while the others run.
+int a_hart_strays_to_start();

@@ -33,6 +33,16 @@ def _nine():
         check(len(left) == 1, f"left with the firmware: {left}")
 
 
+@case("a hart that comes to the entry while others run gives itself back")
+def _stray():
+    # One that is not number 8 may be the one that is left: then it cannot be started, and the next boot will do.
+    statuses = []
+    while len(statuses) < 10 and (not statuses or statuses[-1] == 2):
+        result = _boot(9, "harts-stray")
+        statuses.append(result.status)
+    result.expect(0, out="8 harts\n")
+
+
 @case("four harts start and stop five times in a row")
 def _again():
     for _ in range(5):
