@@ -27,7 +27,7 @@ endif()
 
 if(SLUICE_BARE_METAL)
   target_compile_options(sluice_flags INTERFACE
-    -march=rv64gc -mabi=lp64d -mcmodel=medany -ffreestanding -fbuiltin -fno-pic -fstack-protector-strong
+    -march=rv64gc -mabi=lp64d -mcmodel=medany -mtune=size -ffreestanding -fbuiltin -fno-pic -fstack-protector-strong
     $<$<CONFIG:Release>:-flto> -ffunction-sections
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables>)
   target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto;-flto-partition=one;-O2;-mtune=size>)
