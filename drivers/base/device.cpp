@@ -125,6 +125,9 @@ Result<void> Device::request_irq(u32 index, irq::Handler handler, void* context,
   if (registration.error() == Errc::Defer) {
     return defer_for_controller(irq.controller_phandle);
   }
+  if (registration.error() == Errc::NoMemory) {
+    return fail(Errc::NoMemory);
+  }
   return reject(registration.error(), "its interrupt cannot be had");
 }
 

@@ -118,20 +118,20 @@ void read_interrupts_extended(InterruptCells& interrupt_cells, Device& device) {
 // 2.4.1.1: a list of interrupts of one controller.
 void read_interrupts(InterruptCells& interrupt_cells, Device& device) {
   const std::optional<u32> phandle = device.node.interrupt_parent();
-  const std::optional<u32> cells = phandle ? interrupt_cells.of(*phandle) : std::nullopt;
+  const u32 cells = phandle ? interrupt_cells.of(*phandle).value_or(0) : 0;
   if (phandle && !device.node.tree()->find_phandle(*phandle)) {
     // It never comes: the device waits for it, and says so.
     add_irq(device, *phandle, "interrupts", 0, 1);
     return;
   }
-  if (!cells) {
+  if (cells == 0) {
     log::warning("{}: its interrupts are of no usable controller ({:#x})", device.name(),
                  phandle.value_or(0));
     return;
   }
-  for (u32 at = 0;; at += *cells) {
+  for (u32 at = 0;; at += cells) {
     if (!device.node.cell_at("interrupts", at) ||
-        !add_irq(device, *phandle, "interrupts", at, *cells)) {
+        !add_irq(device, *phandle, "interrupts", at, cells)) {
       return;
     }
   }
