@@ -9,9 +9,8 @@
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/timer.hpp>
 
-extern "C" void _start();
-extern "C" sluice::u32
-    start_is_taken;  // entry.S  // NOLINT(readability-identifier-naming): entry.S
+extern "C" void _start();  // NOLINT(readability-identifier-naming): the linker script's
+extern "C" sluice::u32 start_is_taken;  // entry.S
 
 namespace sluice::boot {
 namespace {
