@@ -62,12 +62,6 @@ void say_registers(const TrapFrame& frame) {
       frame.scause, frame.stval);
 }
 
-// A line of the log as the console shows it.
-void say_line(const log::Line& line) {
-  say("[{:>5}.{:06}] {}\n", line.time_ns / 1'000'000'000, line.time_ns / 1000 % 1'000'000,
-      line.text);
-}
-
 // The last of the log: the end of what led here.
 void say_last_log_lines() {
   u32 lines = 0;
@@ -79,7 +73,7 @@ void say_last_log_lines() {
         if (u32& skip = *static_cast<u32*>(context); skip > 0) {
           --skip;
         } else {
-          say_line(line);
+          log::put_line(report, line);
         }
       },
       &left_out);

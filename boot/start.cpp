@@ -129,9 +129,7 @@ void take_seed() {
 void show_line(const log::Line& line) {
   std::array<char, 300> text;
   BufferSink sink(text);
-  format_to(sink, "[{:>5}.{:06}] {}{}\n", line.time_ns / 1'000'000'000,
-            line.time_ns / 1000 % 1'000'000, line.level <= log::Level::Error ? "error: " : "",
-            line.text);
+  log::put_line(sink, line);
   console::write_log(sink.text());
 }
 

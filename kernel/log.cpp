@@ -92,6 +92,12 @@ void vwrite(Level level, std::string_view format, std::span<const FormatArg> arg
   }
 }
 
+void put_line(Sink& out, const Line& line) {
+  format_to(out, "[{:>5}.{:06}] {}{}\n", line.time_ns / 1'000'000'000,
+            line.time_ns / 1000 % 1'000'000, line.level <= Level::Error ? "error: " : "",
+            line.text);
+}
+
 void set_level(Level level) {
   const LockGuard guard(ring.lock);
   shown_level = level;

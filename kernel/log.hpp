@@ -17,6 +17,9 @@ struct Line {
   std::string_view text;  // without an end of line
 };
 
+// "[    0.012345] error: text", with an end of line: as the console shows it.
+void put_line(Sink& out, const Line& line);
+
 // Shows a line; called with interrupts off, by one hart at a time. It logs nothing itself.
 using Show = void (*)(const Line& line);
 

@@ -15,7 +15,7 @@ inline constexpr u32 kNoEntry = ~u32{0};
 // The supervisor external interrupts (cause 9 in scause) of the harts that run, among the entries
 // of interrupts-extended: (a hart's interrupt controller, its cells).
 struct HartEntries {
-  // By the hart's index: the place of its entry, kNoEntry where there is none.
+  // By the hart's index: the place of its entry, kNoEntry where there is none; and its node.
   std::array<u32, kMaxHarts> place;
   std::array<fdt::Node, kMaxHarts> cpu{};
   // Is there an entry for machine mode (cause 11), of whatever hart?
@@ -28,5 +28,7 @@ struct HartEntries {
 
 // Looks at the first `most` entries. Task.
 HartEntries find_hart_entries(fdt::Node controller, u32 most);
+// How many there are.
+usize hart_entry_count(fdt::Node controller);
 
 }  // namespace sluice::irqchip

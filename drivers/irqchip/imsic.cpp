@@ -48,11 +48,8 @@ struct Layout {
 
 Layout read_layout(fdt::Node node) {
   Layout layout;
-  u32 entries = 0;  // of one cell each: a hart's interrupt controller has #interrupt-cells of 1
-  while (entries < 2u << 14 && node.cell_at("interrupts-extended", 2 * entries)) {
-    ++entries;
-  }
-  while (u32{1} << layout.hart_bits < entries) {
+  const usize entries = hart_entry_count(node);
+  while (usize{1} << layout.hart_bits < entries) {
     ++layout.hart_bits;
   }
   layout.guest_bits = node.cell("riscv,guest-index-bits").value_or(0);

@@ -140,3 +140,13 @@ TEST_CASE("log: who reads the lines may log, and sees those that were there") {
   CHECK(seen > before / 2);
   CHECK(lines().back() == "seen");
 }
+
+TEST_CASE("a line is put with its time, and an error as such") {
+  std::array<char, 80> text;
+  BufferSink error(text);
+  log::put_line(error, {12'345'678'999, log::Level::Error, "no disk"});
+  CHECK(error.text() == "[   12.345678] error: no disk\n");
+  BufferSink info(text);
+  log::put_line(info, {1'000, log::Level::Info, "a disk"});
+  CHECK(info.text() == "[    0.000001] a disk\n");
+}
