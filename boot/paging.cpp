@@ -102,10 +102,6 @@ void choose_paging_mode(std::string_view name) {
   }
 }
 
-std::string_view paging_mode_name() {
-  return mode->name;
-}
-
 u64 address_limit() {
   return bytes_at(mode->levels) / 2;
 }

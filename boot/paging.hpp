@@ -14,7 +14,6 @@ namespace sluice::boot {
 // The mode with the most levels that the machine has, or the one of that name ("sv39", "sv48",
 // "sv57"; empty: none is asked for). What cannot be had is logged. Once, before all that follows.
 void choose_paging_mode(std::string_view name);
-std::string_view paging_mode_name();
 // From here on nothing can be mapped: the lower half of the address space is all that an identity
 // map can hold.
 u64 address_limit();

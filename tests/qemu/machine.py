@@ -60,9 +60,9 @@ def _sections():
 
 @case("a fault on another hart is reported, and where the first stood")
 def _other_hart():
-    run("--smp", "2", "--", "fault hart").expect(
-        101, in_err=["panic: hart 1: store to a page that is not mapped", "hart_started", "hart 0: stopped at 0x", "(task)"]
-    )
+    error = run("--smp", "2", "--", "fault hart").expect(101, in_err=["hart_started"]).err
+    found = re.search(rb"panic: hart (\d): store to a page that is not mapped.*^hart (\d): stopped at 0x[^\n]* \(task\)$", error, re.DOTALL | re.MULTILINE)
+    check(found is not None and {found[1], found[2]} == {b"0", b"1"}, error.decode())  # either may have booted
 
 
 @case("a fault in the report of a fault is said, and ends the machine")
