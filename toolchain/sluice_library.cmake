@@ -27,11 +27,13 @@ endif()
 
 if(SLUICE_BARE_METAL)
   # -mtune=size: the costs that GCC weighs are then those of instructions, of which an I/O takes no more, and the image is 12 KiB smaller.
+  # -malign-data=natural: strings begin anywhere, not at multiples of eight bytes: 5 KiB.
   target_compile_options(sluice_flags INTERFACE
-    -march=rv64gc -mabi=lp64d -mcmodel=medany -mtune=size -ffreestanding -fbuiltin -fno-pic -fstack-protector-strong
+    -march=rv64gc -mabi=lp64d -mcmodel=medany -mtune=size -malign-data=natural
+    -ffreestanding -fbuiltin -fno-pic -fstack-protector-strong
     $<$<CONFIG:Release>:-flto> -ffunction-sections
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-asynchronous-unwind-tables>)
-  target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto;-flto-partition=one;-O2;-mtune=size>)
+  target_link_options(sluice_flags INTERFACE $<$<CONFIG:Release>:-flto;-flto-partition=one;-O2;-mtune=size;-malign-data=natural>)
 elseif(SLUICE_SANITIZE)
   target_compile_options(sluice_flags INTERFACE -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)
