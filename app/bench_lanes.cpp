@@ -53,6 +53,7 @@ inline DeviceJob::Slot* DeviceJob::fast_lane(Order& order_here, Slot* back, u64 
   const u64 first_sector = plan_.first_byte / blk::kSectorBytes;
   const u64 block_sectors = plan_.block_bytes / blk::kSectorBytes;
   const u64 now = now_ticks_;
+  List<blk::Bio>::Appender ready(ready_);
   u64 room = most;
   do {
     Slot& slot = *back;
@@ -64,7 +65,7 @@ inline DeviceJob::Slot* DeviceJob::fast_lane(Order& order_here, Slot* back, u64 
     slot.sector = blk::Sector(first_sector + order.next() * block_sectors);
     slot.started_ticks = now;
     port::store_relaxed(slot.next, not_yet);
-    ready_.push_back(slot);
+    ready.push_back(slot);
     back = next;
     --room;
   } while (back != nullptr && room > 0);

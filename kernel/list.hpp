@@ -133,10 +133,8 @@ class List {
       at_->previous_ = &head_;
     }
     bool empty() const { return at_ == &head_; }
-    // Where it is not empty: the first that is left, and whether and which one is behind it.
+    // Where it is not empty: the first that is left.
     T& front() const { return static_cast<T&>(*at_); }
-    bool has_second() const { return at_->next_ != &head_; }
-    T& second() const { return static_cast<T&>(*at_->next_); }
     void pop() {
       Node* const node = at_;
       at_ = node->next_;
@@ -146,6 +144,29 @@ class List {
    private:
     Node& head_;
     Node* at_;
+  };
+
+  // Puts elements at the end. The list is whole again when this goes, and not used before.
+  class Appender {
+   public:
+    explicit Appender(List& list) : head_(list.head_), last_(head_.previous_) {}
+    Appender(const Appender&) = delete;
+    Appender& operator=(const Appender&) = delete;
+    ~Appender() {
+      head_.previous_ = last_;
+      last_->next_ = &head_;
+    }
+    [[gnu::always_inline]] void push_back(T& element) {
+      Node& node = element;
+      SLUICE_ASSERT(!node.linked());
+      node.previous_ = last_;
+      last_->next_ = &node;
+      last_ = &node;
+    }
+
+   private:
+    Node& head_;
+    Node* last_;
   };
 
  private:

@@ -10,10 +10,16 @@
 namespace sluice::blk {
 namespace {
 
-// Is `ticks` in `bucket`? Without a search, and only for those that have both ends.
-bool is_in_bucket(u64 ticks, u32 bucket) {
-  return ticks >> ((bucket - 1) % 64) == 1;
-}
+// When requests were submitted whose latency, now that they end, is in one bucket: so many ticks of
+// the clock, from `first` on. None is said to be in bucket 0.
+struct Submissions {
+  Submissions(u32 bucket, u64 now_ticks)
+      : ticks(bucket == 0 ? 0 : u64{1} << (bucket - 1)), first(now_ticks + 1 - 2 * ticks) {}
+  bool has(u64 submitted) const { return submitted - first < ticks; }
+
+  u64 ticks;
+  u64 first;
+};
 
 }  // namespace
 
@@ -25,7 +31,7 @@ void CompletionBatch::end_chain() {
   queue.begin_ending();
   const u64 now_ticks = port::ticks();
   *tail_ = nullptr;
-  if (failed_ != 0) [[unlikely]] {
+  if (failed_) [[unlikely]] {
     sort_out_failed();
   }
   if (first_ != nullptr) [[likely]] {
@@ -49,21 +55,27 @@ void CompletionBatch::end_chain() {
     const u32 op_and_flags = request->op_and_flags_;
     u64 submitted = request->submitted_ticks();
     bucket = latency_bucket(now_ticks - submitted, bucket);
-    Statistics::Ended ended;
+    const Submissions alike(bucket, now_ticks);
+    u64 requests = 0;
+    u64 bytes = 0;
+    u64 all_submitted = 0;
+    u64 all_started = 0;
     do {
-      const u64 started = request->started_ticks();
-      ++ended.requests;
-      ended.bytes += request->bytes_;
-      ended.queue_ticks += started - submitted;
-      ended.device_ticks += now_ticks - started;
+      ++requests;
+      bytes += request->bytes_;
+      all_submitted += submitted;
+      all_started += request->started_ticks();
       request = request->next_;
       if (request == nullptr) {
         break;
       }
       submitted = request->submitted_ticks();
     } while (&request->disk() == &disk && request->op_and_flags_ == op_and_flags &&
-             is_in_bucket(now_ticks - submitted, bucket));
-    disk.statistics(queue_.index()).add(static_cast<Op>(op_and_flags & 0xff), ended, bucket);
+             alike.has(submitted));
+    disk.statistics(queue_.index())
+        .add(static_cast<Op>(op_and_flags & 0xff),
+             {requests, bytes, all_started - all_submitted, requests * now_ticks - all_started},
+             bucket);
   } while (request != nullptr);
   port::store_relaxed(queue_.last_bucket_, bucket);
 }
@@ -99,7 +111,7 @@ inline void CompletionBatch::end_bios() {
 
 // Takes those out that go to the driver once more, and counts the errors of the others.
 [[gnu::noinline]] void CompletionBatch::sort_out_failed() {
-  failed_ = 0;
+  failed_ = false;
   tail_ = &first_;
   Request* request = first_;
   while (request != nullptr) {

@@ -25,19 +25,22 @@ class CompletionBatch {
   }
 
   // Each request that queue_rq took is added once; twice is a checked crash.
-  void add(Request& request, Status status) {
-    request.status_ = status;
-    failed_ |= static_cast<u32>(status);
-    Adder(*this).add_ok(request);
-  }
+  void add(Request& request, Status status) { Adder(*this).add(request, status); }
 
-  // Adds many that ended well, without a call in between.
+  // Adds many, and nothing else does meanwhile: it knows where the next goes.
   class Adder {
    public:
     explicit Adder(CompletionBatch& batch) : batch_(batch), tail_(batch.tail_) {}
     Adder(const Adder&) = delete;
     Adder& operator=(const Adder&) = delete;
     ~Adder() { batch_.tail_ = tail_; }
+    [[gnu::always_inline]] void add(Request& request, Status status) {
+      if (status != Status::Ok) [[unlikely]] {
+        request.status_ = status;
+        batch_.failed_ = true;
+      }
+      add_ok(request);
+    }
     // Wherever it is first compiled: else its one copy may be one that was made to be small.
     [[gnu::always_inline]] void add_ok(Request& request) {
       SLUICE_ASSERT(request.state_.load(std::memory_order_relaxed) == Request::kStarted);
@@ -63,7 +66,7 @@ class CompletionBatch {
   HwQueue& queue_;
   Request* first_ = nullptr;
   Request** tail_ = &first_;  // where the next goes
-  u32 failed_ = 0;            // not 0: one of them has
+  bool failed_ = false;       // one of them has
 };
 
 }  // namespace sluice::blk

@@ -136,10 +136,10 @@ class Disk final : public BlockDevice,
   // list, for the flush machine.
   void admit_all(List<Bio>& bios, const Admission& admission);
   void admit(Bio& bio, const Admission& admission);
-  // Is it data in one piece that is one request, and nothing else to be seen to but `flags`? Most
-  // are.
+  // Is it data in one piece that is one request, and nothing else to be seen to but `flags`, which
+  // stand where they do in Bio::op_and_flags()? Most are.
   bool is_plain(const Bio& bio, u32 flags, const Admission& admission) const {
-    if ((bio.op_and_flags() ^ flags << 8) > last_plain_op_ || bio.segments.size() != 1) {
+    if ((bio.op_and_flags() ^ flags) > last_plain_op_ || bio.segments.size() != 1) {
       return false;
     }
     const u64 bytes = bio.segments[0].bytes;

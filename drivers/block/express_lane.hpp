@@ -5,8 +5,9 @@
 //   PlainRequest plain;
 //   while (lane.next(plain)) { … give it to the device … }
 //
-// With the check of a bio, its request and its descriptor in one loop, what one step finds the next
-// has in a register. The lane is a local variable without a call in its fast path for that reason.
+// First it is seen how many bios there are for it; then each becomes a request and a descriptor in
+// one loop. The lane is a local variable without a call in its fast path, so that what one step
+// finds the next has in a register.
 #pragma once
 
 #include <sluice/drivers/block/disk.hpp>
@@ -36,20 +37,21 @@ struct PlainRequest {
 class ExpressLane {
  public:
   // All requests of the lane are polled for, or none is: as the first bio says.
-  explicit ExpressLane(FreshBios& fresh)
+  [[gnu::always_inline]] explicit ExpressLane(FreshBios& fresh)
       : queue_(fresh.queue),
         disk_(fresh.disk),
         admission_(fresh.admission),
-        bios_(fresh.bios),
-        flags_(bios_.empty() ? 0 : bios_.front().flags & bio_flag::kPolled),
-        first_(bios_.empty() ? Look{} : look(bios_.front())) {}
+        polled_(fresh.bios.empty() ? 0
+                                   : fresh.bios.front().op_and_flags() & bio_flag::kPolled << 8),
+        left_(plain_in_front(fresh.bios)),
+        bios_(fresh.bios) {}
   ExpressLane(const ExpressLane&) = delete;
   ExpressLane& operator=(const ExpressLane&) = delete;
 
-  bool polled() const { return flags_ != 0; }
+  bool polled() const { return polled_ != 0; }
 
-  // False: no bio is left, or the first that is left is not plain, is to be merged with its
-  // neighbour, or there is no tag for it. Those that are left take the other way.
+  // False: no bio is left, or the first that is left is not plain, is to be merged with the next,
+  // or there is no tag for it. Those that are left take the other way.
   [[gnu::always_inline]] bool next(PlainRequest& plain);
 
   // The driver cannot take the request after all: it goes first when there is room. next() is not
@@ -57,49 +59,53 @@ class ExpressLane {
   static void hold_back(Request& request) { request.hw_queue().hold_back(request); }
 
  private:
-  // What there is to know of a bio that is plain.
-  struct Look {
-    u64 bytes = 0;        // 0: it is not plain
-    u64 begin = ~u64{0};  // on the whole disk, in sectors
-    std::byte* data = nullptr;
-    u64 end() const { return begin + (bytes >> kSectorShift); }
-  };
-
-  [[gnu::always_inline]] Look look(const Bio& bio) const;
+  [[gnu::always_inline]] usize plain_in_front(const List<Bio>& bios) const;
   [[gnu::always_inline]] void begin(const PlainRequest& plain, Bio& bio);
 
   HwQueue& queue_;
   Disk& disk_;
   const Admission& admission_;
+  const u32 polled_;  // the flag, where op_and_flags() has it, or 0
+  usize left_;        // of them are for this lane
   List<Bio>::Drain bios_;
-  const u32 flags_;
-  Look first_;  // of those that are left
 };
 
-inline ExpressLane::Look ExpressLane::look(const Bio& bio) const {
-  if (!disk_.is_plain(bio, flags_, admission_)) [[unlikely]] {
-    return {};
+// How many there are before one that is not plain, or that would be merged with the next.
+inline usize ExpressLane::plain_in_front(const List<Bio>& bios) const {
+  constexpr u64 kNowhere = ~u64{0};
+  const Admission admission = admission_;
+  usize plain = 0;
+  u64 begin = kNowhere;  // of the one before, in sectors of the window
+  u64 end = kNowhere;
+  for (const Bio& bio : bios) {
+    if (!disk_.is_plain(bio, polled_, admission)) [[unlikely]] {
+      break;
+    }
+    const u64 first = bio.sector.value();
+    const u64 bytes = bio.segments[0].bytes;
+    const u64 behind = first + (bytes >> kSectorShift);
+    if ((first == end || behind == begin) && queue_.merge_) [[unlikely]] {
+      return plain - 1;
+    }
+    ++plain;
+    begin = first;
+    end = behind;
   }
-  const Segment& segment = bio.segments[0];
-  return {segment.bytes, admission_.first_sector + bio.sector.value(), segment.data};
+  return plain;
 }
 
 inline bool ExpressLane::next(PlainRequest& plain) {
-  const Look here = first_;
-  if (here.bytes == 0) {
+  if (left_ == 0 || queue_.tags_.empty()) {
     return false;
   }
-  first_ = bios_.has_second() ? look(bios_.second()) : Look{};
-  const bool neighbours = first_.begin == here.end() || first_.end() == here.begin;
-  if ((neighbours && queue_.merge_) || queue_.tags_.empty()) [[unlikely]] {
-    first_.bytes = 0;
-    return false;
-  }
+  --left_;
   Bio& bio = bios_.front();
+  const Segment& segment = bio.segments[0];
   Request& request = queue_.tags_.take_own();
-  plain = {&request, request.tag_, bio.op, here.begin, here.data, here.bytes};
-  bios_.pop();
+  plain = {&request,     request.tag_, bio.op, admission_.first_sector + bio.sector.value(),
+           segment.data, segment.bytes};
   begin(plain, bio);
+  bios_.pop();
   return true;
 }
 
@@ -107,7 +113,7 @@ inline void ExpressLane::begin(const PlainRequest& plain, Bio& bio) {
   bio.plan_ = Bio::Plan::OneWhole;
   bio.flush_step_ = Bio::FlushStep::None;
   Request& request = *plain.request;
-  request.op_and_flags_ = static_cast<u32>(plain.op) | flags_ << 8;
+  request.op_and_flags_ = static_cast<u32>(plain.op) | polled_;
   request.segment_count_ = 1;
   request.retries_ = 0;
   request.status_ = Status::Ok;

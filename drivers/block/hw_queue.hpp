@@ -41,7 +41,7 @@ class HwQueue {
   // context.
   Request* in_flight_request(u32 tag);
   // The same for a driver that knows from its own record that the tag is in flight.
-  Request& request(usize tag) { return tags_[tag]; }
+  std::span<Request> requests() { return tags_.all(); }  // by tag
   // Requests that began are ended here by a driver that does so inside queue_rq: they end together,
   // once this batch of bios is passed on.
   CompletionBatch& inline_completions() { return inline_completions_; }

@@ -71,7 +71,7 @@ QueueResult RamDisk::queue_rq(HwQueue& queue, Request& request, bool) {
 // itself gets its turn after some bytes.
 void RamDisk::queue_rqs(HwQueue& queue, FreshBios& bios) {
   SpinLock& gate = RamLane::of(queue).gate;
-  CompletionBatch& ended = queue.inline_completions();
+  CompletionBatch::Adder ended(queue.inline_completions());
   ExpressLane lane(bios);
   PlainRequest plain;
   u64 bytes = 0;
@@ -97,7 +97,7 @@ void RamDisk::queue_rqs(HwQueue& queue, FreshBios& bios) {
   gate.unlock();
 }
 
-bool RamDisk::is_inside(const ByteRange& range) const {
+bool RamDisk::is_inside(ByteRange range) const {
   const u64 capacity = store_.capacity_bytes();
   return range.offset <= capacity && range.bytes <= capacity - range.offset;
 }
@@ -121,7 +121,7 @@ Status RamDisk::carry_out(RamLane& lane, const Request& request) {
   return status;
 }
 
-Status RamDisk::save_and_write(const Request& request, const ByteRange& range) {
+Status RamDisk::save_and_write(const Request& request, ByteRange range) {
   Status status = cache_ != nullptr ? cache_->save(range) : Status::Ok;
   if (status == Status::Ok) {
     status = write(request, range.offset);
@@ -132,7 +132,7 @@ Status RamDisk::save_and_write(const Request& request, const ByteRange& range) {
   return status;
 }
 
-Status RamDisk::carry_out_alone(const Request& request, const ByteRange& range) {
+Status RamDisk::carry_out_alone(const Request& request, ByteRange range) {
   const Alone alone(*this);
   const Status status = change_alone(request, range);
   if (options_.log != nullptr && status == Status::Ok) {
@@ -141,7 +141,7 @@ Status RamDisk::carry_out_alone(const Request& request, const ByteRange& range) 
   return status;
 }
 
-Status RamDisk::change_alone(const Request& request, const ByteRange& range) {
+Status RamDisk::change_alone(const Request& request, ByteRange range) {
   const Op op = request.op();
   if (op == Op::Flush) {
     if (cache_ != nullptr) {

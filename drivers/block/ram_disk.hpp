@@ -97,11 +97,11 @@ class RamDisk final : public QueueOps {
   Result<void> add_disk();
 
   bool is_durable(const Request& request) const { return options_.fua && request.fua(); }
-  bool is_inside(const ByteRange& range) const;
+  bool is_inside(ByteRange range) const;
   Status carry_out(RamLane& lane, const Request& request);
-  Status carry_out_alone(const Request& request, const ByteRange& range);
-  Status change_alone(const Request& request, const ByteRange& range);
-  Status save_and_write(const Request& request, const ByteRange& range);
+  Status carry_out_alone(const Request& request, ByteRange range);
+  Status change_alone(const Request& request, ByteRange range);
+  Status save_and_write(const Request& request, ByteRange range);
   void read(const Request& request, u64 offset) const;
   Status write(const Request& request, u64 offset);
 

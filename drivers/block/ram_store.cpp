@@ -2,7 +2,6 @@
 #include <sluice/drivers/block/ram_store.hpp>
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 #include <sluice/kernel/memory_usage.hpp>
@@ -45,29 +44,11 @@ usize RamStore::pages_present() const {
   return present;
 }
 
-inline void RamStore::read_piece(PagePiece piece, std::byte* to) const {
-  const std::byte* const page = pages_[piece.page].load(std::memory_order_acquire);
-  if (page != nullptr) {
-    std::memcpy(to, page + piece.offset, piece.bytes);
-  } else {
-    std::memset(to, 0, piece.bytes);
-  }
-}
-
-void RamStore::read(u64 offset, std::span<std::byte> to) const {
+void RamStore::read_pages(u64 offset, std::span<std::byte> to) const {
   if (!sparse()) {
     std::memcpy(to.data(), image_.data() + offset, to.size());
     return;
   }
-  const PagePiece piece = first_piece(offset, to.size());
-  if (piece.bytes == to.size()) [[likely]] {
-    read_piece(piece, to.data());
-  } else {
-    read_pages(offset, to);
-  }
-}
-
-[[gnu::noinline]] void RamStore::read_pages(u64 offset, std::span<std::byte> to) const {
   while (!to.empty()) {
     const PagePiece piece = first_piece(offset, to.size());
     read_piece(piece, to.data());

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstring>
 #include <memory>
 #include <span>
 
@@ -81,5 +82,24 @@ class RamStore {
   std::unique_ptr<std::atomic<std::byte*>[]> pages_;  // by number; null: zeroes
   u64 capacity_bytes_;
 };
+
+inline void RamStore::read_piece(PagePiece piece, std::byte* to) const {
+  const std::byte* const page = pages_[piece.page].load(std::memory_order_acquire);
+  if (page != nullptr) {
+    std::memcpy(to, page + piece.offset, piece.bytes);
+  } else {
+    std::memset(to, 0, piece.bytes);
+  }
+}
+
+// Mostly a part of one page.
+inline void RamStore::read(u64 offset, std::span<std::byte> to) const {
+  const PagePiece piece = first_piece(offset, to.size());
+  if (sparse() && piece.bytes == to.size()) [[likely]] {
+    read_piece(piece, to.data());
+  } else {
+    read_pages(offset, to);
+  }
+}
 
 }  // namespace sluice::blk

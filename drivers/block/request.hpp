@@ -93,7 +93,7 @@ class Request : public ListNode<> {
   std::atomic<u32> state_{kFree};
   u16 segment_count_ = 0;
   u8 retries_ = 0;
-  Status status_ = Status::Ok;  // while it ends
+  Status status_ = Status::Ok;  // until it ends with another
   Glimpsed<u32> op_and_flags_;
   u64 tag_ = 0;
   Glimpsed<u64> sector_;  // on the whole disk

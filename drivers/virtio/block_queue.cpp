@@ -366,12 +366,12 @@ template <class Cursor>
 [[gnu::noinline]] usize BlockQueue::take_plain(blk::CompletionBatch& batch, usize most) {
   Cursor used(*ring_, shape_.depth);
   blk::CompletionBatch::Adder adder(batch);
-  blk::HwQueue& hw_queue = *hw_queue_;
+  const std::span<blk::Request> requests = hw_queue_->requests();
   const bool any_polled = polled_.load(std::memory_order_relaxed) != 0;
   usize left = most;
   usize tag = 0;
   for (; left > 0 && used.look(tag); --left) {
-    blk::Request& request = hw_queue.request(tag);
+    blk::Request& request = requests[tag];
     if (request.payload<Payload>().slot->status != block::kStatusOk ||
         (any_polled && request.polled())) [[unlikely]] {
       break;
@@ -399,7 +399,7 @@ void BlockQueue::finish(u32 token, blk::CompletionBatch& batch) {
     finish_question();
     return;
   }
-  blk::Request& request = hw_queue_->request(token);
+  blk::Request& request = hw_queue_->requests()[token];
   if (request.polled()) {
     polled_.fetch_sub(1, std::memory_order_relaxed);
   }

@@ -57,7 +57,7 @@ Result<BlockQueue::Shape> BlockQueue::choose_shape(Device& device, const BlockCo
 void BlockQueue::attach(blk::HwQueue& hw_queue) {
   hw_queue_ = &hw_queue;
   for (u32 tag = 0; tag < shape_.depth; ++tag) {
-    hw_queue.request(tag).payload<Payload>().slot = &slot(tag);
+    hw_queue.requests()[tag].payload<Payload>().slot = &slot(tag);
   }
 }
 

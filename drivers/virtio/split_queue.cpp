@@ -293,7 +293,7 @@ SplitTableCursor::~SplitTableCursor() {
 
 bool SplitTableCursor::look(usize& token) {
   const UsedElement& element = ring_[taken_ & mask_];
-  const u32 id = read_shared(element.id);
+  const u64 id = read_shared(element.id);
   const u32 bytes = read_shared(element.len);
   if (id >= end_) [[unlikely]] {
     return false;

@@ -126,10 +126,6 @@ TEST_CASE("list: draining takes elements from the front and leaves the rest in o
         REQUIRE_FALSE(drain.empty());
         Item& first = drain.front();
         CHECK(first.value == i);
-        CHECK(drain.has_second() == (i < 3));
-        if (i < 3) {
-          CHECK(drain.second().value == i + 1);
-        }
         drain.pop();
         CHECK_FALSE(in_list(first));
       }
@@ -139,6 +135,44 @@ TEST_CASE("list: draining takes elements from the front and leaves the rest in o
     while (list.pop_front() != nullptr) {
     }
   }
+}
+
+TEST_CASE("list: appending many puts them behind what was there") {
+  for (int before = 0; before <= 1; ++before) {
+    Item one(1);
+    Item two(2);
+    Item three(3);
+    Items list;
+    if (before == 1) {
+      list.push_back(one);
+    }
+    {
+      Items::Appender appender(list);
+      appender.push_back(two);
+      appender.push_back(three);
+      CHECK_THROWS_AS(appender.push_back(two), test::Panic);
+    }
+    CHECK(text(list) == (before == 1 ? "1 2 3 " : "2 3 "));
+    list.remove(two);
+    CHECK(text(list) == (before == 1 ? "1 3 " : "3 "));
+    while (list.pop_front() != nullptr) {
+    }
+  }
+}
+
+TEST_CASE("list: appending nothing changes nothing") {
+  Items list;
+  {
+    const Items::Appender appender(list);
+  }
+  CHECK(list.empty());
+  Item one(1);
+  list.push_back(one);
+  {
+    const Items::Appender appender(list);
+  }
+  CHECK(text(list) == "1 ");
+  list.remove(one);
 }
 
 TEST_CASE("list: unlinking twice does nothing") {
