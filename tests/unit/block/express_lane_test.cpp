@@ -102,6 +102,19 @@ TEST_CASE("neighbours among plain bios become one request, on either side") {
   CHECK(disk.disk->totals(blk::Direction::Read).merges == 3);
 }
 
+TEST_CASE("the express stops before the first pair of neighbours, whichever comes first") {
+  for (const Numbers& pair : {Numbers{50, 51}, Numbers{51, 50}}) {
+    BatchDisk disk;
+    const Bios bios = reads({100, 102, pair[0], pair[1], 200});
+    disk.submit(bios);
+    CHECK(disk.device.batches == std::vector<usize>{2});
+    CHECK(disk.sectors() == Numbers{100, 102, 50, 200});
+    CHECK(disk.device.seen[2].bytes == 1024);
+    disk.drain();
+    CHECK(all_ok(bios));
+  }
+}
+
 TEST_CASE("neighbours stay apart where nothing is merged") {
   BatchDisk disk({.merge = false});
   const Bios bios = reads({0, 1, 2, 1});

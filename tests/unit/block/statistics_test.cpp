@@ -3,6 +3,7 @@
 
 #include <sluice/drivers/block/completion_batch.hpp>
 
+#include <algorithm>
 #include <numeric>
 
 #include "test_device.hpp"
@@ -187,6 +188,37 @@ TEST_CASE("one batch of ends is counted apart by disk, direction and latency") {
   CHECK(disk.disk.totals(Direction::Write).requests == 1);
   CHECK(other.totals(Direction::Write).requests == 1);
   CHECK(other.totals(Direction::Read).requests == 0);
+}
+
+TEST_CASE("a batch counts latencies at both ends of a bucket where they belong") {
+  const bool oldest_first = GENERATE(true, false);
+  TestDisk disk({.sectors = 8192}, {.depth = 16});
+  std::vector<std::unique_ptr<TestBio>> bios;
+  const u64 end = disk.world.now_ticks + 100;
+  for (const u64 latency : {64, 63, 32, 31}) {
+    disk.world.now_ticks = end - latency;
+    bios.push_back(std::make_unique<TestBio>(Op::Read, 8 * bios.size(), std::vector<u32>{512}));
+    disk.disk.submit(bios.back()->bio);
+  }
+  disk.world.now_ticks = end;
+  std::vector<Request*> ending;
+  while (!disk.device.started.empty()) {
+    ending.push_back(&disk.device.forget());
+  }
+  if (!oldest_first) {
+    std::reverse(ending.begin(), ending.end());
+  }
+  {
+    blk::CompletionBatch batch(*disk.tags->hw_queues()[0]);
+    for (Request* const request : ending) {
+      batch.add(*request, Status::Ok);
+    }
+  }
+  const Totals reads = disk.disk.totals(Direction::Read);
+  CHECK(reads.latency[7] == 1);  // 64 to 127
+  CHECK(reads.latency[6] == 2);
+  CHECK(reads.latency[5] == 1);  // 16 to 31
+  CHECK(reads.device_ticks == 64 + 63 + 32 + 31);
 }
 
 TEST_CASE("totals of several queues are summed in every field") {
