@@ -14,7 +14,7 @@ namespace {
 // the clock, from `first` on. None is said to be in bucket 0.
 struct Submissions {
   Submissions(u32 bucket, u64 now_ticks)
-      : ticks(bucket == 0 ? 0 : u64{1} << (bucket - 1)), first(now_ticks + 1 - 2 * ticks) {}
+      : ticks((u64{1} << bucket) / 2), first(now_ticks + 1 - 2 * ticks) {}
   bool has(u64 submitted) const { return submitted - first < ticks; }
 
   u64 ticks;
@@ -47,15 +47,18 @@ void CompletionBatch::end_chain() {
 
 // Sums up requests as long as disk, operation and bucket of latency stay the same. No call on the
 // way, so that all registers are the loop's.
-[[gnu::noinline]] void CompletionBatch::count_all(u64 now_ticks) const {
+inline void CompletionBatch::count_all(u64 now_ticks) const {
   const Request* request = first_;
   u32 bucket = queue_.last_bucket_.load(std::memory_order_relaxed);
   do {
     Disk& disk = request->disk();
     const u32 op_and_flags = request->op_and_flags_;
     u64 submitted = request->submitted_ticks();
-    bucket = latency_bucket(now_ticks - submitted, bucket);
-    const Submissions alike(bucket, now_ticks);
+    Submissions alike(bucket, now_ticks);
+    if (!alike.has(submitted)) [[unlikely]] {
+      bucket = latency_bucket(now_ticks - submitted, bucket);
+      alike = Submissions(bucket, now_ticks);
+    }
     u64 requests = 0;
     u64 bytes = 0;
     u64 all_submitted = 0;
