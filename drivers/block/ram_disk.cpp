@@ -67,9 +67,15 @@ QueueResult RamDisk::queue_rq(HwQueue& queue, Request& request, bool) {
   return QueueResult::Ok;
 }
 
-// Plain requests end together, where this is all that there is to do. Who wants all gates for
-// itself gets its turn after some bytes.
+// Plain requests end together, where this is all that there is to do. All lie in the window of
+// their bios, so that it is looked at once where it ends. Who wants all gates for itself gets its
+// turn after some bytes.
 void RamDisk::queue_rqs(HwQueue& queue, FreshBios& bios) {
+  const Admission& window = bios.admission;
+  if (!is_inside({window.first_sector << kSectorShift, window.sectors << kSectorShift}))
+      [[unlikely]] {
+    return;
+  }
   SpinLock& gate = RamLane::of(queue).gate;
   CompletionBatch::Adder ended(queue.inline_completions());
   ExpressLane lane(bios);
@@ -77,22 +83,21 @@ void RamDisk::queue_rqs(HwQueue& queue, FreshBios& bios) {
   u64 bytes = 0;
   gate.lock();
   while (lane.next(plain)) {
-    const ByteRange range{plain.sector << kSectorShift, plain.bytes};
-    Status status = Status::Ok;
-    if (!is_inside(range)) [[unlikely]] {
-      status = Status::OutOfRange;
-    } else if (plain.op == Op::Read) {
-      store_.read(range.offset, {plain.data, plain.bytes});
-    } else {
-      status = save_and_write(*plain.request, range);
-    }
-    ended.add(*plain.request, status);
-    if (bytes += plain.bytes; bytes >= kMostBytesPerTurn) [[unlikely]] {
+    if (bytes >= kMostBytesPerTurn) [[unlikely]] {
       bytes = 0;
       gate.unlock();
       port::relax();
       gate.lock();
     }
+    bytes += plain.bytes;
+    const ByteRange range{plain.sector << kSectorShift, plain.bytes};
+    Status status = Status::Ok;
+    if (plain.op == Op::Read) {
+      store_.read(range.offset, {plain.data, plain.bytes});
+    } else {
+      status = save_and_write(*plain.request, range);
+    }
+    ended.add(*plain.request, status);
   }
   gate.unlock();
 }
