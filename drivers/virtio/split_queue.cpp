@@ -198,7 +198,7 @@ void SplitTableBatch::add(usize token, std::byte* table, BusAddr bus, u32 bytes,
   middle.addr = bus.value();
   middle.len = bytes;
   middle.next = kLastInTable;
-  if (direction == dma::Direction::FromDevice) {
+  if (direction == dma::Direction::FromDevice) [[likely]] {
     middle.flags = Descriptor::kNext | Descriptor::kWrite;
     shadow.lent = least_lent_ + bytes;
   } else {
