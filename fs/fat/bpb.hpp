@@ -32,12 +32,15 @@ struct MountError {
 // What is odd about a volume, but no reason to refuse it; each once. What does not fit is dropped.
 class Notes {
  public:
-  void add(const Line& note);
+  // `is_damage`: no tool makes a volume so, and check() counts it among the problems.
+  void add(const Line& note, bool is_damage = false);
   std::span<const Line> lines() const { return std::span(lines_).first(count_); }
+  bool is_damage(usize line) const { return (damages_ >> line & 1) != 0; }
 
  private:
   std::array<Line, 8> lines_{};
   usize count_ = 0;
+  u32 damages_ = 0;  // a bit for each line
 };
 
 // Where everything is. Sectors are the volume's (sector_bytes), counted from its first; every sum
