@@ -260,8 +260,8 @@ void TreeCheck::check_file(const RawEntry& raw, std::string_view name) {
   const bool may_go_on =
       chain.fault == CheckedChain::Fault::Shared || chain.fault == CheckedChain::Fault::Unreadable;
   if (chain.clusters > needed || (chain.clusters < needed && !may_go_on)) {
-    complain_of(name, "its size is {} bytes, and its chain holds {}", bytes,
-                u64{chain.clusters} * geometry.cluster_bytes);
+    complain_of(name, "its size is {} bytes, and its chain, from cluster {} on, holds {}", bytes,
+                first, u64{chain.clusters} * geometry.cluster_bytes);
   }
 }
 

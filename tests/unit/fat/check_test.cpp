@@ -75,7 +75,7 @@ TEST_CASE("a chain that is damaged is named with its file and the cluster") {
     CHECK(
         problems_of(image) ==
         Names{"/A.BIN: its chain breaks off after 3 clusters: the entry of cluster 4 is free (0x0)",
-              "/A.BIN: its size is 2560 bytes, and its chain holds 1536",
+              "/A.BIN: its size is 2560 bytes, and its chain, from cluster 2 on, holds 1536",
               "2 clusters are in use and belong to no file, first cluster 5"});
   }
   SECTION("it goes on at a bad cluster") {
@@ -92,28 +92,31 @@ TEST_CASE("a chain that is damaged is named with its file and the cluster") {
   SECTION("it is shorter than the file") {
     image.set_entry(5, 0xfff);
     CHECK(problems_of(image) ==
-          Names{"/A.BIN: its size is 2560 bytes, and its chain holds 2048",
+          Names{"/A.BIN: its size is 2560 bytes, and its chain, from cluster 2 on, holds 2048",
                 "1 clusters are in use and belong to no file, first cluster 6"});
   }
   SECTION("it is longer than the file") {
     image.set_entry(6, 50);
     image.set_entry(50, 0xfff);
-    CHECK(problems_of(image) == Names{"/A.BIN: its size is 2560 bytes, and its chain holds 3072"});
+    CHECK(problems_of(image) ==
+          Names{"/A.BIN: its size is 2560 bytes, and its chain, from cluster 2 on, holds 3072"});
   }
   SECTION("it begins nowhere") {
     image.add_short(image.root, "B          ", 0x20, 400, 100);
     CHECK(problems_of(image) ==
           Names{"/B: its first cluster is 0x190, which the volume does not have",
-                "/B: its size is 100 bytes, and its chain holds 0"});
+                "/B: its size is 100 bytes, and its chain, from cluster 400 on, holds 0"});
   }
   SECTION("it is of a file without bytes") {
     image.add_short(image.root, "B          ", 0x20, 60, 0);
     image.set_entry(60, 0xfff);
-    CHECK(problems_of(image) == Names{"/B: its size is 0 bytes, and its chain holds 512"});
+    CHECK(problems_of(image) ==
+          Names{"/B: its size is 0 bytes, and its chain, from cluster 60 on, holds 512"});
   }
   SECTION("there is none") {
     image.add_short(image.root, "B          ", 0x20, 0, 100);
-    CHECK(problems_of(image) == Names{"/B: its size is 100 bytes, and its chain holds 0"});
+    CHECK(problems_of(image) ==
+          Names{"/B: its size is 100 bytes, and its chain, from cluster 0 on, holds 0"});
   }
 }
 
