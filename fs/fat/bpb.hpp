@@ -70,6 +70,8 @@ struct Geometry {
   u8 state = 0;  // BS_Reserved1: bit 0 dirty, bit 1 error (as Linux and Windows keep them)
 
   bool is_cluster(u64 number) const { return number >= 2 && number - 2 < clusters; }
+  // Room for entries in all directories together, where each has clusters of its own.
+  u64 most_entries() const { return u64{clusters} * cluster_bytes / 32 + root_entries; }
   // Places on the disk, in bytes. `cluster` is one of the volume.
   u64 fat_byte() const { return (first_fat_sector + u64{active_fat} * fat_sectors) * sector_bytes; }
   u64 root_byte() const { return first_root_sector * sector_bytes; }
