@@ -43,6 +43,7 @@ Result<void> TreeWalk::enter(const fat::Entry& directory) {
   std::move_backward(place, all.end() - 1, all.end());
   *place = directory.first_cluster;
 
+  entries_ += level->directory.capacity();
   level->around = std::move(level_);
   level_ = std::move(level);
   directory_path_bytes_ = path_.count();
@@ -73,6 +74,9 @@ TreeWalk::Step TreeWalk::next() {
     }
     if (std::binary_search(entered.begin(), entered.end(), entry_.first_cluster)) {
       return fail_here("a directory that was listed already: the volume is corrupt");
+    }
+    if (entries_ > volume_->geometry().most_entries()) {
+      return fail_here("directories share their clusters: the volume is corrupt");
     }
     if (!path_.push_back('/')) {
       return fail_here(to_string(Errc::NoMemory));

@@ -1,7 +1,7 @@
 // Everything below a directory, depth first, in directory order.
 // Used by `ls -R` and `cksum -r`. What the disk says is bounded: at most kMaxDepth directories
-// deep, and no directory is entered twice, so that directories that contain each other come to an
-// end.
+// deep, no directory is entered twice, so that directories that contain each other come to an end,
+// and none any more once there were more entries than the volume can hold.
 #pragma once
 
 #include <memory>
@@ -52,6 +52,7 @@ class TreeWalk {
   GrowingArray<char> path_;
   usize directory_path_bytes_ = 0;  // of path_: the innermost directory's, with its slash
   GrowingArray<u32> entered_;       // first clusters of the directories entered so far, ascending
+  u64 entries_ = 0;                 // that those have room for
   fat::Entry entry_;
   bool enter_next_ = false;  // entry_ is a directory whose turn has come
   bool leave_next_ = false;  // the innermost directory could not be read on

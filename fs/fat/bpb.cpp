@@ -112,6 +112,10 @@ class Parser {
   void note(FormatString<Args...> format, const Args&... args) {
     notes_.add(Line::formatted<Args...>(format, args...));
   }
+  template <class... Args>
+  void note_damage(FormatString<Args...> format, const Args&... args) {
+    notes_.add(Line::formatted<Args...>(format, args...), true);
+  }
 
   Checked check_sizes() {
     const u32 sector_bytes = boot_.sector_bytes;
@@ -195,7 +199,7 @@ class Parser {
       return refuse("BPB_FATSz is {}: a table of {} entries", g.fat_sectors, entries);
     }
     if (entries - 2 < g.clusters) {
-      note("the table has entries for {} of the {} clusters", entries - 2, g.clusters);
+      note_damage("the table has entries for {} of the {} clusters", entries - 2, g.clusters);
       g.clusters = static_cast<u32>(entries - 2);
     }
     if (g.type == Type::Fat16 && g.clusters >= kFat16Clusters) {
@@ -229,13 +233,14 @@ class Parser {
     if (fs_info != 0xffff && fs_info < g.first_fat_sector) {
       g.fs_info_sector = fs_info;
     } else if (fs_info != 0xffff) {
-      note("BPB_FSInfo is {}, beyond the {} reserved sectors", fs_info, g.first_fat_sector);
+      note_damage("BPB_FSInfo is {}, beyond the {} reserved sectors", fs_info, g.first_fat_sector);
     }
     const u16 backup = fat32_.backup_boot_sector;
     if (backup < g.first_fat_sector) {
       g.backup_sector = backup;
     } else if (backup != 0xffff) {
-      note("BPB_BkBootSec is {}, beyond the {} reserved sectors", backup, g.first_fat_sector);
+      note_damage("BPB_BkBootSec is {}, beyond the {} reserved sectors", backup,
+                  g.first_fat_sector);
     }
     return {};
   }
@@ -255,8 +260,8 @@ class Parser {
   void note_oddities() {
     const Geometry& g = geometry_;
     if (g.total_sectors * g.sector_bytes > disk_bytes_) {
-      note("the volume has {} bytes, but the disk has only {}", g.total_sectors * g.sector_bytes,
-           disk_bytes_);
+      note_damage("the volume has {} bytes, but the disk has only {}",
+                  g.total_sectors * g.sector_bytes, disk_bytes_);
     }
     if (boot_.media != 0xf0 && boot_.media < 0xf8) {
       note("BPB_Media is {:#04x}, not 0xf0 or 0xf8 to 0xff", boot_.media);
@@ -288,9 +293,10 @@ std::string_view to_string(Type type) {
   return "unknown";
 }
 
-void Notes::add(const Line& note) {
+void Notes::add(const Line& note, bool is_damage) {
   const auto same = [&note](const Line& line) { return line.view() == note.view(); };
   if (count_ < lines_.size() && std::ranges::none_of(lines(), same)) {
+    damages_ |= u32{is_damage} << count_;
     lines_[count_++] = note;
   }
 }

@@ -32,12 +32,15 @@ struct MountError {
 // What is odd about a volume, but no reason to refuse it; each once. What does not fit is dropped.
 class Notes {
  public:
-  void add(const Line& note);
+  // `is_damage`: no tool makes a volume so, and check() counts it among the problems.
+  void add(const Line& note, bool is_damage = false);
   std::span<const Line> lines() const { return std::span(lines_).first(count_); }
+  bool is_damage(usize line) const { return (damages_ >> line & 1) != 0; }
 
  private:
   std::array<Line, 8> lines_{};
   usize count_ = 0;
+  u32 damages_ = 0;  // a bit for each line
 };
 
 // Where everything is. Sectors are the volume's (sector_bytes), counted from its first; every sum
@@ -67,6 +70,8 @@ struct Geometry {
   u8 state = 0;  // BS_Reserved1: bit 0 dirty, bit 1 error (as Linux and Windows keep them)
 
   bool is_cluster(u64 number) const { return number >= 2 && number - 2 < clusters; }
+  // Room for entries in all directories together, where each has clusters of its own.
+  u64 most_entries() const { return u64{clusters} * cluster_bytes / 32 + root_entries; }
   // Places on the disk, in bytes. `cluster` is one of the volume.
   u64 fat_byte() const { return (first_fat_sector + u64{active_fat} * fat_sectors) * sector_bytes; }
   u64 root_byte() const { return first_root_sector * sector_bytes; }

@@ -133,8 +133,10 @@ Result<u32> Volume::check(CheckReport& to) {
     if (info->labels_differ) {
       complain(report, "the label of the boot sector is not that of the root directory");
     }
-    if (info->fs_info_bad) {
-      complain(report, "its FSInfo sector, {}, is none", geometry_.fs_info_sector);
+  }
+  for (usize i = 0; i < notes_.lines().size(); ++i) {
+    if (notes_.is_damage(i)) {
+      report.problem("", notes_.lines()[i]);
     }
   }
   // Sixteen are a sector of 512 bytes.

@@ -63,6 +63,9 @@ class Directory {
   // Continues until the volume label (in the root). Same errors. Task.
   Result<std::optional<Label>> find_label();
 
+  // Entries that it has room for. Any context.
+  u32 capacity() const { return raw_.capacity(); }
+
  private:
   Directory(RawDirectory&& raw, const Geometry& geometry)
       : raw_(std::move(raw)), type_(geometry.type), code_page_(geometry.code_page) {}

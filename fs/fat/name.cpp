@@ -114,7 +114,7 @@ bool decode_long_name(std::span<const u16> units, Name& name) {
   name.clear();
   for (usize i = 0; i < units.size(); ++i) {
     u32 code_point = units[i];
-    if (is_control(code_point) || code_point == '/') {
+    if (code_point < 0x20 || code_point == '/') {
       return false;
     }
     if (is_high_surrogate(code_point) && i + 1 < units.size() && is_low_surrogate(units[i + 1])) {

@@ -26,6 +26,8 @@ using RawShortName = std::array<u8, 11>;
 // DIR_NTRes: which part of a name without long name is to be shown in lower case.
 inline constexpr u8 kLowerCaseBase = 0x08;
 inline constexpr u8 kLowerCaseExtension = 0x10;
+// And that there is no short name: some kernels' mark, which no other system knows.
+inline constexpr u8 kNoShortName = 0x20;
 
 // The character set of short names and labels, which nothing on the disk names.
 enum class CodePage : u16 { Cp437 = 437, Cp850 = 850 };
@@ -90,7 +92,8 @@ class LongNameSlots {
 };
 
 // UTF-16 to UTF-8: surrogates in pairs, one alone as U+FFFD. False where the text could not be a
-// name: empty, longer than 255 units, "." or "..", with '/' or a control character. Any context.
+// name: empty, longer than 255 units, "." or "..", with '/' or a character below the blank. Any
+// context.
 bool decode_long_name(std::span<const u16> units, Name& name);
 
 }  // namespace sluice::fat

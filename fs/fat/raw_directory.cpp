@@ -27,7 +27,7 @@ RawEntry::Kind RawEntry::kind_of_dots() const {
 
 u32 RawEntry::first_cluster(Type type) const {
   const u32 high = type == Type::Fat32 ? u32{first_cluster_high} : 0;
-  return (high << 16 | first_cluster_low) & 0x0fff'ffff;
+  return high << 16 | first_cluster_low;  // all of it, as Linux does
 }
 
 Result<RawDirectory> RawDirectory::open(BlockReader& reader, Table& table, u32 first_cluster,

@@ -56,7 +56,8 @@ std::optional<Recognized> recognize_partitions(const MasterBootRecord& record) {
 
 std::optional<Recognized> recognize_other(BootSectorBytes sector) {
   if (std::ranges::all_of(sector, [](std::byte byte) { return byte == std::byte{0}; })) {
-    return Recognized{Line("holds no file system: its first sector is all zeroes"), true};
+    return Recognized{Line("is empty, or holds no FAT volume: its first sector is all zeroes"),
+                      true};
   }
   const auto record = *read_object<MasterBootRecord>(sector);
   const std::string_view oem_name(record.oem_name.data(), record.oem_name.size());

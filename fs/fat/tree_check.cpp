@@ -12,6 +12,7 @@ namespace {
 // Characters that no short name holds; what is below 0x20 besides.
 constexpr std::string_view kBadCharacters = "\"*+,./:;<=>?[\\]|\x7f";
 
+constexpr std::string_view kNoName = "is marked as having no short name";
 constexpr std::string_view kBadName = "its short name holds characters that cannot be in one";
 
 bool is_bad_character(u8 byte) {
@@ -154,8 +155,8 @@ void TreeCheck::check(const RawEntry& raw) {
   if (kind == RawEntry::Kind::LongName) {
     level.slots.add(std::bit_cast<LongNameSlot>(raw));
     ++level.slots_seen;
-    if (raw.first_cluster_low != 0u) {
-      complain("", "a slot of a long name has a cluster");
+    if (raw.first_cluster_low != 0u || raw.attributes != Attributes::kLongName) {
+      complain("", "a slot of a long name has a cluster, or other attributes");
     }
   } else if (kind == RawEntry::Kind::Named) {
     check_named(raw);  // last: the level may be another then
@@ -189,6 +190,9 @@ void TreeCheck::check_dot(const RawEntry& raw, bool is_parent) {
                 is_parent ? ".." : ".");
     return;
   }
+  if ((raw.nt_flags & kNoShortName) != 0) {
+    complain(is_parent ? ".." : ".", kNoName);
+  }
   ++level.dots;
   const Geometry& geometry = table_->geometry();
   const u32 expected = is_parent ? level.around->first_cluster : level.first_cluster;
@@ -203,11 +207,13 @@ void TreeCheck::check_dot(const RawEntry& raw, bool is_parent) {
 void TreeCheck::check_label(const RawEntry& raw) {
   const Geometry& geometry = table_->geometry();
   const ShortName name = decode_short_name(raw.name, 0, geometry.code_page);
-  if (has_bad_character(raw.name)) {
+  if (raw.name[0] == ' ' || has_bad_character(raw.name)) {
     complain(name, kBadName);
   }
-  if (raw.first_cluster(geometry.type) != 0 || raw.file_bytes != 0u) {
-    complain(name, "is a label with clusters or bytes");  // a file whose attributes were damaged
+  // A file or a directory whose attributes were damaged.
+  if (raw.first_cluster(geometry.type) != 0 || raw.file_bytes != 0u ||
+      (raw.attributes & Attributes::kDirectory) != 0) {
+    complain(name, "is a label with clusters or bytes, or a directory");
   }
 }
 
@@ -228,6 +234,9 @@ void TreeCheck::check_named(const RawEntry& raw) {
   }
   if (is_bad_short_name(raw.name)) {
     complain(name, kBadName);
+  }
+  if ((raw.nt_flags & kNoShortName) != 0) {
+    complain(name, kNoName);
   }
   if ((raw.attributes & Attributes::kDirectory) != 0) {
     check_directory(raw, name);
@@ -251,8 +260,8 @@ void TreeCheck::check_file(const RawEntry& raw, std::string_view name) {
   const bool may_go_on =
       chain.fault == CheckedChain::Fault::Shared || chain.fault == CheckedChain::Fault::Unreadable;
   if (chain.clusters > needed || (chain.clusters < needed && !may_go_on)) {
-    complain_of(name, "its size is {} bytes, and its chain holds {}", bytes,
-                u64{chain.clusters} * geometry.cluster_bytes);
+    complain_of(name, "its size is {} bytes, and its chain, from cluster {} on, holds {}", bytes,
+                first, u64{chain.clusters} * geometry.cluster_bytes);
   }
 }
 

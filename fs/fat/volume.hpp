@@ -30,7 +30,6 @@ struct VolumeInfo {
   bool dirty = false;                      // not unmounted cleanly
   bool error = false;                      // whoever wrote it last saw an I/O error
   bool labels_differ = false;              // there are two, one in the boot sector
-  bool fs_info_bad = false;                // the sector that BPB_FSInfo names is none
 
   // "2826-F9B3", as blkid prints it.
   std::array<char, 9> serial_text() const;

@@ -80,9 +80,8 @@ Units well_formed(Units units) {
 
 bool can_be_name(const Units& units) {
   return !units.empty() && units.size() <= fat::kMaxLongNameUnits && units != Units{'.'} &&
-         units != Units{'.', '.'} && std::ranges::none_of(units, [](u16 unit) {
-           return unit < 0x20 || unit == 0x7f || unit == '/';
-         });
+         units != Units{'.', '.'} &&
+         std::ranges::none_of(units, [](u16 unit) { return unit < 0x20 || unit == '/'; });
 }
 
 void require_name_of(const Units& units, bool given, const fat::Name& name) {

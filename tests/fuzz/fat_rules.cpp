@@ -22,7 +22,7 @@ constexpr Utf8Sequence kSequences[] = {{0xc2, 0xdf, 0x80, 0xbf, 0}, {0xe0, 0xe0,
                                        {0xf1, 0xf3, 0x80, 0xbf, 2}, {0xf4, 0xf4, 0x80, 0x8f, 2}};
 
 bool is_control(char32_t code_point) {
-  return code_point < 0x20 || code_point == 0x7f;
+  return code_point < 0x20;  // DEL can be in a long name
 }
 
 bool is_plain(char c) {
@@ -103,7 +103,6 @@ void require_entry(const fat::Entry& entry) {
   }
   require(!entry.is_root, "an entry is the root");
   require(!entry.is_directory() || entry.size_bytes == 0, "a directory has a size");
-  require(entry.first_cluster <= 0x0fff'ffff, "a first cluster has more than 28 bits");
 }
 
 bool has_name(const fat::Entry& entry, std::string_view name) {

@@ -16,7 +16,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 FOLDERS = ("kernel", "drivers", "fs", "boot", "app")
 TIDY = "clang-tidy-19"
-GCC_ONLY = ("-mabi=", "-mtune=", "-fno-tree-", "-flto=auto", "-fno-ipa-")
+GCC_ONLY = ("-mabi=", "-mtune=", "-malign-data=", "-fno-tree-", "-flto=auto", "-fno-ipa-")
 
 
 def ready_for_clang(entry):

@@ -21,6 +21,7 @@ NAMES = [
     "n" * 180 + ".bin",
     "exactly 13 ch",
     "UPPER.low",
+    "with DEL\x7f in it",
 ]
 
 

@@ -116,6 +116,29 @@ TEST_CASE("directories that are linked from two places are entered once") {
   CHECK(std::count(machine.error.begin(), machine.error.end(), '\n') == 20);
 }
 
+TEST_CASE("directories whose chains run into one another are listed no longer than all can be") {
+  Machine machine;
+  ImageBuilder image(fat16());
+  const std::vector<u32> tail = image.take_free(128);
+  Dir files = image.add_dir(image.root, "FILES      ", tail);
+  for (u32 i = 2; i < 128 * 16; ++i) {
+    image.add_short(files, "F          ", 0x20, 0, 0);
+  }
+  for (u32 i = 0; i < 60; ++i) {
+    const Dir dir = image.add_dir(image.root, "D" + std::to_string(10 + i) + "        ");
+    for (u32 entry = 2; entry < 16; ++entry) {
+      image.put8(image.entry_at(dir, entry), 0xe5);
+    }
+    image.set_entry(dir.chain[0], tail[0]);
+  }
+  machine.add_disk("vda", image.bytes);
+  CHECK(machine.run("ls -R vda:/") == 1);
+  const u32 room = 4085 * 16 + 64;
+  CHECK(std::ranges::count(machine.out, '\n') < room + 2 * 128 * 16);
+  CHECK(machine.error.ends_with(
+      "ls: vda:/D69: directories share their clusters: the volume is corrupt\n"));
+}
+
 TEST_CASE("directories are followed down to a bound") {
   Machine machine;
   ImageBuilder image(fat16());

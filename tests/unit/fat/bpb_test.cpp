@@ -172,7 +172,7 @@ TEST_CASE("a FAT32 volume whose boot sector is bad is read by the backup, with a
   REQUIRE(disk.volume->notes().size() == 1);
   CHECK(disk.volume->notes()[0].view() ==
         std::string(kReadByBackup) +
-            (zeroed ? "vda holds no file system: its first sector is all zeroes"
+            (zeroed ? "vda is empty, or holds no FAT volume: its first sector is all zeroes"
                     : "vda holds no FAT volume: BPB_SecPerClus is 3, not a power of two from 1 to "
                       "128"));
 }
@@ -211,7 +211,8 @@ TEST_CASE("what is no backup of this volume's boot sector is not believed") {
 }
 
 TEST_CASE("a disk that is empty, partitioned or formatted otherwise is said to be that") {
-  CHECK(mount_error(Bytes(65536)) == "vda holds no file system: its first sector is all zeroes");
+  CHECK(mount_error(Bytes(65536)) ==
+        "vda is empty, or holds no FAT volume: its first sector is all zeroes");
   CHECK(mount_error(partitioned(0x0c, 2048).bytes) ==
         "vda is partitioned: its first partition (type 0x0c) begins at sector 2048");
   CHECK(mount_error(partitioned(0xee, 1).bytes) ==

@@ -75,7 +75,7 @@ TEST_CASE("a chain that is damaged is named with its file and the cluster") {
     CHECK(
         problems_of(image) ==
         Names{"/A.BIN: its chain breaks off after 3 clusters: the entry of cluster 4 is free (0x0)",
-              "/A.BIN: its size is 2560 bytes, and its chain holds 1536",
+              "/A.BIN: its size is 2560 bytes, and its chain, from cluster 2 on, holds 1536",
               "2 clusters are in use and belong to no file, first cluster 5"});
   }
   SECTION("it goes on at a bad cluster") {
@@ -92,28 +92,31 @@ TEST_CASE("a chain that is damaged is named with its file and the cluster") {
   SECTION("it is shorter than the file") {
     image.set_entry(5, 0xfff);
     CHECK(problems_of(image) ==
-          Names{"/A.BIN: its size is 2560 bytes, and its chain holds 2048",
+          Names{"/A.BIN: its size is 2560 bytes, and its chain, from cluster 2 on, holds 2048",
                 "1 clusters are in use and belong to no file, first cluster 6"});
   }
   SECTION("it is longer than the file") {
     image.set_entry(6, 50);
     image.set_entry(50, 0xfff);
-    CHECK(problems_of(image) == Names{"/A.BIN: its size is 2560 bytes, and its chain holds 3072"});
+    CHECK(problems_of(image) ==
+          Names{"/A.BIN: its size is 2560 bytes, and its chain, from cluster 2 on, holds 3072"});
   }
   SECTION("it begins nowhere") {
     image.add_short(image.root, "B          ", 0x20, 400, 100);
     CHECK(problems_of(image) ==
           Names{"/B: its first cluster is 0x190, which the volume does not have",
-                "/B: its size is 100 bytes, and its chain holds 0"});
+                "/B: its size is 100 bytes, and its chain, from cluster 400 on, holds 0"});
   }
   SECTION("it is of a file without bytes") {
     image.add_short(image.root, "B          ", 0x20, 60, 0);
     image.set_entry(60, 0xfff);
-    CHECK(problems_of(image) == Names{"/B: its size is 0 bytes, and its chain holds 512"});
+    CHECK(problems_of(image) ==
+          Names{"/B: its size is 0 bytes, and its chain, from cluster 60 on, holds 512"});
   }
   SECTION("there is none") {
     image.add_short(image.root, "B          ", 0x20, 0, 100);
-    CHECK(problems_of(image) == Names{"/B: its size is 100 bytes, and its chain holds 0"});
+    CHECK(problems_of(image) ==
+          Names{"/B: its size is 100 bytes, and its chain, from cluster 0 on, holds 0"});
   }
 }
 
@@ -219,7 +222,19 @@ TEST_CASE("names that are wrong are named") {
   }
   SECTION("a slot with a cluster") {
     image.put16(image.entry_at(sample.dir, 2) + 26, 33);
-    CHECK(problems_of(image) == Names{"/DIR/: a slot of a long name has a cluster"});
+    CHECK(problems_of(image) ==
+          Names{"/DIR/: a slot of a long name has a cluster, or other attributes"});
+  }
+  SECTION("a slot with attributes that nobody has defined") {
+    image.put8(image.entry_at(sample.dir, 2) + 11, 0x4f);
+    CHECK(problems_of(image) ==
+          Names{"/DIR/: a slot of a long name has a cluster, or other attributes"});
+  }
+  SECTION("none at all, says a mark") {
+    image.put8(image.entry_at(sample.dir, 0) + 12, 0x20);
+    image.put8(image.entry_at(image.root, 0) + 12, 0x38);
+    CHECK(problems_of(image) == Names{"/a.bin: is marked as having no short name",
+                                      "/DIR/.: is marked as having no short name"});
   }
   SECTION("an orphan in front of a whole one") {
     image.add_slots(image.root, u"an orphan", "ORPHAN~1TXT");
@@ -251,7 +266,36 @@ TEST_CASE("a volume that is damaged as a whole is said to be") {
   }
   SECTION("no FSInfo") {
     image.put32(512, 0);
-    CHECK(problems_of(image) == Names{"its FSInfo sector, 1, is none"});
+    CHECK(problems_of(image) == Names{"sector 1 (BPB_FSInfo) is no FSInfo sector"});
+  }
+  SECTION("an FSInfo sector that cannot be read") {
+    Mounted disk(image.bytes);
+    disk.device.bad_sectors = {1};
+    CHECK(problems_of(disk) == Names{"sector 1 (BPB_FSInfo) cannot be read: I/O error"});
+  }
+  SECTION("FSInfo and backup behind the reserved sectors") {
+    image.put16(48, 32);
+    image.put16(50, 33);
+    CHECK(problems_of(image) == Names{"BPB_FSInfo is 32, beyond the 32 reserved sectors",
+                                      "BPB_BkBootSec is 33, beyond the 32 reserved sectors"});
+  }
+  SECTION("cut off by the end of the disk") {
+    const usize whole = image.bytes.size();
+    image.bytes.resize(whole - 512);
+    CHECK(problems_of(image) ==
+          Names{"the volume has " + std::to_string(whole) + " bytes, but the disk has only " +
+                std::to_string(whole - 512)});
+  }
+  SECTION("more clusters than its table has entries for") {
+    image.put32(36, 2);
+    CHECK(problems_of(image)[0] == "the table has entries for 254 of the 302 clusters");
+  }
+  SECTION("but what is only odd is no damage") {
+    image.put8(21, 0);
+    image.put16(510, 0);
+    Mounted disk(image.bytes);
+    CHECK(disk.volume->notes().size() == 3);  // and it has few clusters for FAT32
+    CHECK(problems_of(disk).empty());
   }
   SECTION("marked as dirty, or as having had errors") {
     image.put8(65, 3);
@@ -281,7 +325,21 @@ TEST_CASE("a volume that is damaged as a whole is said to be") {
   SECTION("a label that was a file") {
     const u32 cluster = GENERATE(0u, 200u);
     image.add_short(image.root, "A B        ", 0x08, cluster, cluster == 0 ? 1 : 0);
-    CHECK(problems_of(image) == Names{"/A B: is a label with clusters or bytes"});
+    CHECK(problems_of(image) == Names{"/A B: is a label with clusters or bytes, or a directory"});
+  }
+  SECTION("a label that was an empty file, or is a directory, too") {
+    image.add_short(image.root, "A B        ", 0x18, 0, 0);
+    CHECK(problems_of(image) == Names{"/A B: is a label with clusters or bytes, or a directory"});
+  }
+  SECTION("a label that begins with a blank") {
+    image.add_short(image.root, " AB        ", 0x08, 0, 0);
+    CHECK(problems_of(image) ==
+          Names{"/ AB: its short name holds characters that cannot be in one"});
+  }
+  SECTION("a first cluster of more than 28 bits") {
+    image.put16(image.entry_at(image.root, 0) + 20, 0x1000);
+    CHECK(problems_of(image)[0] ==
+          "/A.BIN: its first cluster is 0x10000003, which the volume does not have");
   }
   SECTION("tables that do not begin as tables do") {
     image.set_entry(0, 0x0fff'f0f8);

@@ -208,7 +208,10 @@ TEST_CASE("the upper half of a first cluster is FAT32's alone") {
   CHECK(Mounted(small.bytes).entry("/a").first_cluster == 5);
   ImageBuilder large(fat32());
   large.add_short(large.root, "A          ", kArchive, 0xf001'0005, 100);
-  CHECK(Mounted(large.bytes).entry("/a").first_cluster == 0x1'0005);
+  Mounted disk(large.bytes);
+  CHECK(disk.entry("/a").first_cluster == 0xf001'0005);  // all of it: there is no such cluster
+  std::byte byte{};
+  CHECK(disk.volume->open(disk.entry("/a"))->read(0, {&byte, 1}).error() == Errc::Malformed);
 }
 
 TEST_CASE("an entry tells attributes, size and times") {

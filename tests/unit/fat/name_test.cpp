@@ -105,6 +105,12 @@ TEST_CASE("what could be no name is no long name") {
   CHECK(long_name(u"..") == "(none)");
   CHECK(long_name(u"a/b") == "(none)");
   CHECK(long_name(u"a\nb") == "(none)");
+  CHECK(long_name(u"a\x1f"
+                  u"b") == "(none)");
+  CHECK(long_name(u"a\x7f"
+                  u"b") ==
+        "a\x7f"
+        "b");  // as Linux and mtools write it
   CHECK(long_name(u"...") == "...");
   CHECK(long_name(std::u16string(255, u'x')) == std::string(255, 'x'));
   CHECK(long_name(std::u16string(256, u'x')) == "(none)");
