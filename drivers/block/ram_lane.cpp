@@ -2,6 +2,7 @@
 #include <sluice/drivers/block/ram_lane.hpp>
 
 #include <sluice/drivers/block/completion_batch.hpp>
+#include <sluice/drivers/block/disk.hpp>
 #include <sluice/kernel/clock.hpp>
 
 namespace sluice::blk {
@@ -72,7 +73,8 @@ void RamLane::end_all(Status status) {
 TimeoutResult RamLane::give_up(Request& request, u32 extensions) {
   RamCommand& command = request.payload<RamCommand>();
   const LockGuard guard(lock_);
-  if (!command.held) {
+  const u64 taken_ns = clock::ticks_to_ns(port::ticks() - request.started_ticks());
+  if (!command.held || taken_ns < request.disk().timeout_ns()) {
     return TimeoutResult::Reset;
   }
   if (command.extensions < extensions) {

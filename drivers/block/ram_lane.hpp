@@ -38,7 +38,8 @@ class alignas(64) RamLane {
   // Ends everything with `status`. Task or work.
   void end_all(Status status);
   // The request has taken too long. Extend: it is held on to, at most so many times; Fail: not any
-  // more; Reset: it was not held, as it is ending at this moment. Any context.
+  // more; Reset: it was not held, as it is ending at this moment, or another has its tag by now.
+  // Any context.
   TimeoutResult give_up(Request& request, u32 extensions);
 
  private:

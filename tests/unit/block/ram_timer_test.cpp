@@ -223,6 +223,25 @@ TEST_CASE("of a request that the timer has just ended it says the same") {
   CHECK(ram->timeout(queue, request) == blk::TimeoutResult::Reset);
 }
 
+TEST_CASE("a request that began under a late one's tag meanwhile is not given up in its place") {
+  World world;
+  RamDisk::Options options = timed(900'000);
+  options.timeout_ns = 1'000'000;
+  options.shape = {.hw_queues = 1, .depth = 1};
+  const auto ram = make_ram(options);
+  const auto late = start(ram->disk(), Op::Read, 0);
+  blk::HwQueue& queue = *ram->disk().tag_set().hw_queues()[0];
+  Request& request = *queue.in_flight_request(0);
+  pass(world, 900'000);
+  REQUIRE(late->ended(Status::Ok));
+  const auto next = start(ram->disk(), Op::Read, 8);
+  REQUIRE(queue.in_flight_request(0) == &request);
+  pass(world, 100'000);
+  CHECK(ram->timeout(queue, request) == blk::TimeoutResult::Reset);
+  pass(world, 800'000);
+  CHECK(next->ended(Status::Ok));
+}
+
 TEST_CASE("a slow request that gets more time ends well") {
   World world;
   RamDisk::Options options = timed(2'500'000);
