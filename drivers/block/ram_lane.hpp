@@ -43,10 +43,12 @@ class alignas(64) RamLane {
   TimeoutResult give_up(Request& request, u32 extensions);
 
  private:
+  const RamCommand* first_to_ring_for() const;
+
   HwQueue& queue_;
   SpinLock lock_;          // protects the next two
   List<RamCommand> held_;  // by due time
-  Timer timer_;            // armed for the first, unless that is never due
+  Timer timer_;            // armed for the first that is not polled for, unless that is never due
 };
 
 }  // namespace sluice::blk

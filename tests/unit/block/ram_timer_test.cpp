@@ -177,6 +177,41 @@ TEST_CASE("a poller reaps what is due without the timer") {
   pass(world, 1'000'000);
 }
 
+TEST_CASE("what is polled for rings no timer, whatever comes before or after it") {
+  World world;
+  const auto ram = make_ram(timed(10'000));
+  TestBio polled[]{{Op::Read, 0, {4096}}, {Op::Read, 16, {4096}}};
+  for (TestBio& bio : polled) {
+    bio.bio.flags = blk::bio_flag::kPolled;
+  }
+  ram->disk().submit(polled[0].bio);
+  pass(world, 10'000);
+  CHECK(polled[0].ends == 0);
+  const auto other = start(ram->disk(), Op::Read, 32);
+  ram->disk().submit(polled[1].bio);
+  pass(world, 9'999);
+  CHECK(polled[0].ends == 0);
+  pass(world, 1);
+  CHECK(other->ended(Status::Ok));
+  CHECK(polled[0].ended(Status::Ok));  // on this occasion
+  CHECK(polled[1].ended(Status::Ok));
+  CHECK(ram->disk().poll() == 0);
+}
+
+TEST_CASE("what is polled for and not reaped is found by the timeout") {
+  World world;
+  RamDisk::Options options = timed(10'000);
+  options.timeout_ns = 1'000'000;
+  const auto ram = make_ram(options);
+  TestBio polled(Op::Read, 0, {4096});
+  polled.bio.flags = blk::bio_flag::kPolled;
+  ram->disk().submit(polled.bio);
+  pass(world, 999'999);
+  CHECK(polled.ends == 0);
+  pass(world, 1);
+  CHECK(polled.ended(Status::Ok));
+}
+
 TEST_CASE("a request slower than the timeout ends with TimedOut, once") {
   World world;
   RamDisk::Options options = timed(10'000'000);
