@@ -29,7 +29,7 @@ int make_plan(const Options& options, u32 job, u64 whole_bytes, u32 unit, Plan& 
   const u64 offset = align_down(at_step(options.offset.of(whole_bytes, 0), job, increment), unit);
   const u64 left = offset < whole_bytes ? whole_bytes - offset : 0;
   u64 bytes = options.size.of(whole_bytes, left);
-  if (bytes > left) {
+  if (bytes > left || (left == 0 && job == 0)) {
     return complain(Message::formatted("{}: --offset and --size reach beyond its end ({} bytes)",
                                        options.disk, whole_bytes));
   }

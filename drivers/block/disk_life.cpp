@@ -115,12 +115,13 @@ Result<void> Disk::add() {
   return add_to_list(*this);
 }
 
-// A disk without partitions is one whose table says so, or that has none, or a bad one (logged).
+// A disk without partitions is one whose table says so, or that has none, or one that cannot be
+// read or believed (logged).
 void Disk::find_partitions() {
   const Result<PartitionTable> table = PartitionTable::read(*this);
   if (!table || table->entries().empty()) {
-    if (!table && table.error() == Errc::NoMemory) {
-      log::error("{}: no memory to read its partition table", name());
+    if (!table && table.error() != Errc::NotFound && table.error() != Errc::Malformed) {
+      log::error("{}: its partition table cannot be read: {}", name(), to_string(table.error()));
     }
     return;
   }

@@ -217,7 +217,9 @@ unsigned RamDisk::poll(HwQueue& queue) {
 
 TimeoutResult RamDisk::timeout(HwQueue& queue, Request& request) {
   const u32 extensions = options_.on_timeout == OnTimeout::Extend ? options_.extensions : 0;
-  const TimeoutResult result = RamLane::of(queue).give_up(request, extensions);
+  RamLane& lane = RamLane::of(queue);
+  lane.end_due();  // what nobody has polled for
+  const TimeoutResult result = lane.give_up(request, extensions);
   if (result == TimeoutResult::Fail && options_.on_timeout == OnTimeout::Reset) {
     request.requeue();
     return TimeoutResult::Reset;

@@ -20,6 +20,16 @@ std::unexpected<Errc> reject_ragged(dev::Device& device, usize bytes) {
   return device.reject(Errc::Invalid, sink.text());
 }
 
+std::unexpected<Errc> reject_options(dev::Device& device, const RamDisk::Options& options,
+                                     Errc error) {
+  std::array<char, 96> why;
+  BufferSink sink(why);
+  format_to(sink, "no RAM disk could be made of {} queues of {} requests, and {} bytes",
+            options.shape.hw_queues, options.shape.depth,
+            options.image.empty() ? options.capacity_bytes : options.image.size());
+  return device.reject(error, sink.text());
+}
+
 }  // namespace
 
 Result<void> RamDiskDriver::probe(dev::Device& device) {
@@ -31,7 +41,7 @@ Result<void> RamDiskDriver::probe(dev::Device& device) {
   read_ram_options(device.name(), options);
   Result<std::unique_ptr<RamDisk>> created = RamDisk::create(options);
   if (!created) {
-    return device.reject(created.error(), "no RAM disk could be made");
+    return reject_options(device, options, created.error());
   }
   auto* const owner = TRY(device.make<std::unique_ptr<RamDisk>>(std::move(*created)));
   device.driver_data = owner->get();

@@ -1,7 +1,10 @@
 // Requests that end later.
 #include <sluice/drivers/block/ram_lane.hpp>
 
+#include <algorithm>
+
 #include <sluice/drivers/block/completion_batch.hpp>
+#include <sluice/drivers/block/disk.hpp>
 #include <sluice/kernel/clock.hpp>
 
 namespace sluice::blk {
@@ -26,9 +29,16 @@ void RamLane::hold(Request& request, Status status, u64 due_ns) {
   }
   held_.insert(before, command);
   command.held = true;
-  if (&held_.front() == &command && due_ns != kNever) {
+  if (first_to_ring_for() == &command) {
     timer_.arm(due_ns);
   }
+}
+
+// The first that nobody polls for; null where there is none or it is never due.
+const RamCommand* RamLane::first_to_ring_for() const {
+  const auto first = std::ranges::find_if(
+      held_, [](const RamCommand& command) { return !command.request->polled(); });
+  return first == held_.end() || first->due_ns == kNever ? nullptr : &*first;
 }
 
 unsigned RamLane::end_due() {
@@ -41,8 +51,8 @@ unsigned RamLane::end_due() {
       command.held = false;
       due.push_back(command);
     }
-    if (!held_.empty() && held_.front().due_ns != kNever) {
-      timer_.arm(held_.front().due_ns);
+    if (const RamCommand* const first = first_to_ring_for(); first != nullptr) {
+      timer_.arm(first->due_ns);
     }
   }
   unsigned ended = 0;
@@ -72,7 +82,8 @@ void RamLane::end_all(Status status) {
 TimeoutResult RamLane::give_up(Request& request, u32 extensions) {
   RamCommand& command = request.payload<RamCommand>();
   const LockGuard guard(lock_);
-  if (!command.held) {
+  const u64 taken_ns = clock::ticks_to_ns(port::ticks() - request.started_ticks());
+  if (!command.held || taken_ns < request.disk().timeout_ns()) {
     return TimeoutResult::Reset;
   }
   if (command.extensions < extensions) {

@@ -38,14 +38,17 @@ class alignas(64) RamLane {
   // Ends everything with `status`. Task or work.
   void end_all(Status status);
   // The request has taken too long. Extend: it is held on to, at most so many times; Fail: not any
-  // more; Reset: it was not held, as it is ending at this moment. Any context.
+  // more; Reset: it was not held, as it is ending at this moment, or another has its tag by now.
+  // Any context.
   TimeoutResult give_up(Request& request, u32 extensions);
 
  private:
+  const RamCommand* first_to_ring_for() const;
+
   HwQueue& queue_;
   SpinLock lock_;          // protects the next two
   List<RamCommand> held_;  // by due time
-  Timer timer_;            // armed for the first, unless that is never due
+  Timer timer_;            // armed for the first that is not polled for, unless that is never due
 };
 
 }  // namespace sluice::blk

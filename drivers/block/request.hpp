@@ -156,8 +156,9 @@ class QueueOps {
   // How often the device was told of new requests, since it began. Any context.
   virtual u64 notifications(const HwQueue&) const { return 0; }
 
-  // The request has been with the driver for too long; it may have ended by now: the driver looks
-  // under its own lock. Fail: the request is the request layer's again. Work.
+  // The request has been with the driver for too long; it may have ended by now, and another may
+  // have begun under its tag, as started_ticks() says: the driver looks under its own lock. Fail:
+  // the request is the request layer's again. Work.
   virtual TimeoutResult timeout(HwQueue&, Request&) { return TimeoutResult::Extend; }
 
  protected:

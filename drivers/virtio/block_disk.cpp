@@ -161,7 +161,7 @@ void BlockDisk::config_changed() {
 // bio is ours, not this call's: a device that does not answer has it until it is reset.
 void BlockDisk::flush_cache() {
   if (!device_.live() || !disk_->has_write_cache() ||
-      disk_->totals(blk::Direction::Write).requests == 0 ||
+      requests_ended() == disk_->totals(blk::Direction::Read).requests ||
       is_flushing_.exchange(1, std::memory_order_acquire) != 0) {
     return;
   }

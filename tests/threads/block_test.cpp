@@ -195,6 +195,23 @@ TEST_CASE("a RAM disk that goes under load ends every bio exactly once") {
   }
 }
 
+TEST_CASE("a RAM disk that goes after late requests and new schedulers has ended each bio once") {
+  const Harts harts(kHarts);
+  for (u32 round = 0; round < 30; ++round) {
+    RamDisk::Options options{.shape = {.hw_queues = 1 + round % 3, .depth = 6},
+                             .write_cache = round % 2 == 0,
+                             .mode = round % 4 < 2 ? RamDisk::Mode::Inline : RamDisk::Mode::Timer,
+                             .timeout_ns = 100'000,
+                             .on_timeout = RamDisk::OnTimeout::Reset};
+    options.faults.rules[0] = {.when = blk::FaultRule::When::OneIn, .number = 16, .swallow = true};
+    auto ram = make_ram(options);
+    load("ram0", ~0u, [&] {
+      disturb(ram->disk(), round % 5);
+      ram.reset();
+    });
+  }
+}
+
 TEST_CASE("a disk that goes under load leaves the other on the same queues alone") {
   const Harts harts(kHarts);
   for (u32 round = 0; round < 20; ++round) {

@@ -295,6 +295,20 @@ TEST_CASE("the scheduler is changed under load, and every bio is written once") 
   CHECK(disk.device.seen.size() == first / 2);
 }
 
+TEST_CASE("a change of scheduler waits for what is in flight, and passes on what waited") {
+  TestDisk disk({.sectors = 8192}, {.depth = 2});
+  REQUIRE(disk.disk.set_scheduler("kyber"));
+  const Bios bios = writes(5);
+  submit_all(disk.disk, bios);
+  complete_when_idle(disk, 0);
+  REQUIRE(disk.disk.set_scheduler("mq-deadline"));
+  CHECK(bios[0]->ended(Status::Ok));
+  CHECK(bios[1]->ended(Status::Ok));
+  CHECK_FALSE(all_ended(bios));
+  disk.world.settle();
+  CHECK(all_ended(bios));
+}
+
 TEST_CASE("a scheduler that nobody knows is refused, and nothing stands still for it") {
   TestDisk disk;
   const Bios bios = writes(1);

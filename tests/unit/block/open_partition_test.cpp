@@ -4,6 +4,7 @@
 #include <sluice/kernel/command_line.hpp>
 
 #include "test_device.hpp"
+#include "tests/unit/base/log_lines.hpp"
 
 namespace sluice::test {
 namespace {
@@ -193,8 +194,9 @@ TEST_CASE("partitions=0 looks for none") {
   CHECK(part.open("vda"));
 }
 
-TEST_CASE("a disk whose table cannot be read is a disk without partitions") {
+TEST_CASE("a disk whose table cannot be read is one without partitions, and the log says why") {
   World world;
+  const LogLines log;
   TestDevice device(kSectors * kBlock);
   put_record(device, 0, 0, 0x83, 100, 200);
   const auto tags = std::move(*TagSet::create<TestDevice::Command>(device, {}));
@@ -203,6 +205,7 @@ TEST_CASE("a disk whose table cannot be read is a disk without partitions") {
   REQUIRE(disk.add());
   CHECK(disk.partitions().empty());
   CHECK(blk::find("vda") == &disk);
+  CHECK(log.has("vda: its partition table cannot be read: I/O error"));
 }
 
 }  // namespace

@@ -95,6 +95,17 @@ TEST_CASE("an image with a ragged tail is refused and the message names its leng
   CHECK(blk::find("ram0") == nullptr);
 }
 
+TEST_CASE("a disk that there is no memory for is refused and the message says how large it is") {
+  Machine machine;
+  {
+    const AllocationBudget budget(2);
+    REQUIRE(machine.bus.add_device(machine.device));
+  }
+  CHECK(machine.device.state() == dev::State::Failed);
+  CHECK(std::string(machine.device.reason()) ==
+        "no RAM disk could be made of 4 queues of 64 requests, and 33554432 bytes");
+}
+
 TEST_CASE("where memory runs out during probe the device fails and nothing is left") {
   for (std::size_t allocations = 0;; ++allocations) {
     REQUIRE(allocations < 100);

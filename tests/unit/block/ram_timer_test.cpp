@@ -177,6 +177,41 @@ TEST_CASE("a poller reaps what is due without the timer") {
   pass(world, 1'000'000);
 }
 
+TEST_CASE("what is polled for rings no timer, whatever comes before or after it") {
+  World world;
+  const auto ram = make_ram(timed(10'000));
+  TestBio polled[]{{Op::Read, 0, {4096}}, {Op::Read, 16, {4096}}};
+  for (TestBio& bio : polled) {
+    bio.bio.flags = blk::bio_flag::kPolled;
+  }
+  ram->disk().submit(polled[0].bio);
+  pass(world, 10'000);
+  CHECK(polled[0].ends == 0);
+  const auto other = start(ram->disk(), Op::Read, 32);
+  ram->disk().submit(polled[1].bio);
+  pass(world, 9'999);
+  CHECK(polled[0].ends == 0);
+  pass(world, 1);
+  CHECK(other->ended(Status::Ok));
+  CHECK(polled[0].ended(Status::Ok));  // on this occasion
+  CHECK(polled[1].ended(Status::Ok));
+  CHECK(ram->disk().poll() == 0);
+}
+
+TEST_CASE("what is polled for and not reaped is found by the timeout") {
+  World world;
+  RamDisk::Options options = timed(10'000);
+  options.timeout_ns = 1'000'000;
+  const auto ram = make_ram(options);
+  TestBio polled(Op::Read, 0, {4096});
+  polled.bio.flags = blk::bio_flag::kPolled;
+  ram->disk().submit(polled.bio);
+  pass(world, 999'999);
+  CHECK(polled.ends == 0);
+  pass(world, 1);
+  CHECK(polled.ended(Status::Ok));
+}
+
 TEST_CASE("a request slower than the timeout ends with TimedOut, once") {
   World world;
   RamDisk::Options options = timed(10'000'000);
@@ -221,6 +256,25 @@ TEST_CASE("of a request that the timer has just ended it says the same") {
   pass(world, 1'000);
   REQUIRE(read->ended(Status::Ok));
   CHECK(ram->timeout(queue, request) == blk::TimeoutResult::Reset);
+}
+
+TEST_CASE("a request that began under a late one's tag meanwhile is not given up in its place") {
+  World world;
+  RamDisk::Options options = timed(900'000);
+  options.timeout_ns = 1'000'000;
+  options.shape = {.hw_queues = 1, .depth = 1};
+  const auto ram = make_ram(options);
+  const auto late = start(ram->disk(), Op::Read, 0);
+  blk::HwQueue& queue = *ram->disk().tag_set().hw_queues()[0];
+  Request& request = *queue.in_flight_request(0);
+  pass(world, 900'000);
+  REQUIRE(late->ended(Status::Ok));
+  const auto next = start(ram->disk(), Op::Read, 8);
+  REQUIRE(queue.in_flight_request(0) == &request);
+  pass(world, 100'000);
+  CHECK(ram->timeout(queue, request) == blk::TimeoutResult::Reset);
+  pass(world, 800'000);
+  CHECK(next->ended(Status::Ok));
 }
 
 TEST_CASE("a slow request that gets more time ends well") {

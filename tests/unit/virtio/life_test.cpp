@@ -218,6 +218,15 @@ TEST_CASE("A shutdown flushes what was written, and resets the device after it")
   CHECK(machine.device().status() == 0);
 }
 
+TEST_CASE("A shutdown flushes zeroes that were written without data, too") {
+  Machine machine({.sectors = 1024, .write_zeroes = referee::RangeLimits{}});
+  machine.plug();
+  REQUIRE(blk::write_zeroes(*machine.vda(), blk::Sector(8), 4096) == blk::Status::Ok);
+  dev::shutdown_all();
+  REQUIRE(machine.disk.requests().size() == 2);
+  CHECK(machine.disk.requests()[1].type == virtio::block::kTypeFlush);
+}
+
 TEST_CASE("A shutdown flushes no disk that was only read, or has no cache, or is suspended") {
   const bool flush = GENERATE(true, false);
   Machine machine({.sectors = 1024, .flush = flush});
