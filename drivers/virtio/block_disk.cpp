@@ -250,6 +250,7 @@ Result<void> BlockDisk::begin_again() {
   const u64 sectors = std::exchange(now.sectors, config_.sectors);
   now.write_cache = config_.write_cache;
   now.geometry = config_.geometry;
+  now.zeroes_may_unmap = config_.zeroes_may_unmap;  // it may change (5.2.6.2), and is no limit
   if (now != config_) {
     log::error("{}: the device has other limits after a reset", disk_->name());
     return fail(Errc::NotSupported);
