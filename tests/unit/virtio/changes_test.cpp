@@ -194,3 +194,17 @@ TEST_CASE("What waits for a disk that shrinks, and is beyond its end now, is not
   Io flush(blk::Op::Flush, 0, 0);
   CHECK(machine.run(flush) == blk::Status::Ok);
 }
+
+TEST_CASE("A capacity that changes before the disk is live is seen") {
+  Machine machine({.sectors = 8192});
+  machine.device().before_access = [&](std::uint64_t offset, bool is_write) {
+    constexpr std::uint64_t kStatus = 0x070;
+    if (offset == kStatus && is_write && machine.device().status() == 0x0b) {
+      machine.disk.set_capacity(4096);
+      machine.device().config_changed();
+    }
+  };
+  machine.plug();
+  machine.world.settle();
+  CHECK(machine.vda()->sectors() == 4096);
+}
