@@ -194,6 +194,7 @@ void BlockDisk::flush_cache() {
 }
 
 Result<void> BlockDisk::freeze() {
+  wait_until([this] { return !stands_still_; });  // a recovery that goes on
   flush_cache();
   disk_->freeze();
   if (!device_.live()) {

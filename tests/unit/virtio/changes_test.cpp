@@ -129,6 +129,22 @@ TEST_CASE("A disk that is suspended while its device does not answer waits for t
   check_mixed(machine, ios);
 }
 
+TEST_CASE("A disk that is suspended while its reset goes on waits for the recovery") {
+  Machine machine({.sectors = 8192});
+  machine.plug();
+  machine.world.settle();
+  machine.device().knobs.reset_reads = 5;
+  machine.device().break_down();
+  machine.world.settle();
+  REQUIRE_FALSE(machine.virtio_device()->live());
+  REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+  CHECK(machine.log.count("in service again") == 1);
+  machine.device().knobs.reset_reads = 0;
+  REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
+  Io io(blk::Op::Read, 0, 4096);
+  CHECK(machine.run(io) == blk::Status::Ok);
+}
+
 // --- Changes of the configuration ----------------------------------------------------------------
 
 TEST_CASE("A disk that grows or shrinks under load is seen at once") {
