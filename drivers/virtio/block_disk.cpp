@@ -151,10 +151,21 @@ void BlockDisk::config_changed() {
   const Result<BlockConfig> now = BlockConfig::read(device_);
   if (now && now->sectors != config_.sectors) {
     log::info("{}: {} sectors now, {} before", disk_->name(), now->sectors, config_.sectors);
-    config_.sectors = now->sectors;
-    disk_->capacity_changed(now->sectors);
+    take_capacity(now->sectors);
     dev::send_uevent(device_, dev::Action::Change, "RESIZE", "1");  // as Linux says it
   }
+}
+
+void BlockDisk::take_capacity(u64 sectors) {
+  if (sectors < config_.sectors) {
+    tag_set_->while_held([this] {
+      for (const std::unique_ptr<BlockQueue>& queue : std::span(queues_).first(queue_count_)) {
+        queue->disk_shrank();
+      }
+    });
+  }
+  config_.sectors = sectors;
+  disk_->capacity_changed(sectors);
 }
 
 // What the device says it has written may be in its cache alone, which the power takes away. The
@@ -183,6 +194,7 @@ void BlockDisk::flush_cache() {
 }
 
 Result<void> BlockDisk::freeze() {
+  wait_until([this] { return !stands_still_; });  // a recovery that goes on
   flush_cache();
   disk_->freeze();
   if (!device_.live()) {
@@ -239,6 +251,7 @@ Result<void> BlockDisk::begin_again() {
   const u64 sectors = std::exchange(now.sectors, config_.sectors);
   now.write_cache = config_.write_cache;
   now.geometry = config_.geometry;
+  now.zeroes_may_unmap = config_.zeroes_may_unmap;  // it may change (5.2.6.2), and is no limit
   if (now != config_) {
     log::error("{}: the device has other limits after a reset", disk_->name());
     return fail(Errc::NotSupported);
@@ -248,8 +261,7 @@ Result<void> BlockDisk::begin_again() {
     queue->begin_again();
   }
   if (sectors != config_.sectors) {
-    config_.sectors = sectors;
-    disk_->capacity_changed(sectors);
+    take_capacity(sectors);
   }
   device_.ready();
   return {};

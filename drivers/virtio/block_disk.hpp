@@ -79,6 +79,7 @@ class BlockDisk final : public blk::QueueOps {
   void flush_cache();
   void fail_in_flight(blk::Status status);
   void leave_service();
+  void take_capacity(u64 sectors);
   Result<void> begin_again();
   void go_on();
   void tell_cache_mode();

@@ -16,6 +16,12 @@ constexpr u32 kMaxRounds = 256;     // batches per call: a ring's worth and much
 constexpr u64 kBreathNs = 100'000;  // after so many, before the rest
 constexpr u32 kFewInFlight = 8;     // up to here, each completion is told of at once
 
+bool is_beyond_end(const blk::Request& request) {
+  return request.op() != blk::Op::Flush &&
+         request.sector().value() + (request.bytes() >> blk::kSectorShift) >
+             request.disk().sectors();
+}
+
 constexpr dma::Direction data_direction(blk::Op op) {
   return op == blk::Op::Read ? dma::Direction::FromDevice : dma::Direction::ToDevice;
 }
@@ -91,6 +97,9 @@ inline void BlockQueue::add_plain(blk::FreshBios& bios) {
 blk::QueueResult BlockQueue::queue_rq(blk::Request& request, bool last) {
   if (!device_.live()) {
     return blk::QueueResult::Failed;
+  }
+  if (shrank_ && is_beyond_end(request)) [[unlikely]] {
+    return refuse_beyond(request, last);
   }
   SLUICE_ASSERT(request.segment_count() <= shape_.max_segments);
   const blk::Op op = request.op();
@@ -194,6 +203,16 @@ inline void BlockQueue::tell_device() {
   if (ring_->in_flight() != polled_.load(std::memory_order_relaxed)) {
     post_to(*home_, reap_work_);
   }
+}
+
+// It waited while the disk shrank (5.2.6.1).
+[[gnu::cold, gnu::noinline]] blk::QueueResult BlockQueue::refuse_beyond(blk::Request& request,
+                                                                        bool last) {
+  request.complete(blk::Status::OutOfRange);
+  if (last) {
+    commit();  // those before it
+  }
+  return blk::QueueResult::Ok;
 }
 
 [[gnu::cold, gnu::noinline]] blk::QueueResult BlockQueue::cannot_map(const blk::Request& request,

@@ -76,6 +76,9 @@ class BlockQueue {
   // again? Work.
   bool still_has(const blk::Request& request);
 
+  // What was accepted before the disk shrank may be beyond its end, and is looked at from now on.
+  // While nobody submits. Task or work.
+  void disk_shrank() { shrank_ = true; }
   // Waits for whoever reaps and believes that the device is live. Task or work.
   void see_reapers_off() { const LockGuard guard(lock_); }
   // The device was reset, or cannot be: nothing is taken any more, nothing comes back, and all that
@@ -104,6 +107,7 @@ class BlockQueue {
   dma::Mapping header_piece(u32 token) const;
   dma::Mapping status_piece(u32 token) const;
 
+  blk::QueueResult refuse_beyond(blk::Request& request, bool last);
   blk::QueueResult cannot_map(const blk::Request& request, u32 mapped, const blk::Segment& segment,
                               Errc error);
   static void remember(blk::Request& request, u32 piece, BusAddr bus);
@@ -138,6 +142,7 @@ class BlockQueue {
   Virtqueue* ring_ = nullptr;
   Shape shape_;
   bool takes_plain_ = false;  // requests of one segment, in tables
+  bool shrank_ = false;       // the disk did, under requests that waited
   bool told_of_error_ = false;
   bool always_silent_ = false;  // all its requests are polled for
   SpinLock lock_;  // protects the ring among those who complete, and with chains from submission

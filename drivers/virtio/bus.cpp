@@ -76,9 +76,9 @@ void Device::ready() {
   if (!live()) {
     live_.store(1, std::memory_order_release);  // first: an interrupt may come at once
     add_status(status::kDriverOk);
-    if (trouble_.load(std::memory_order_relaxed) != Trouble::None) [[unlikely]] {
-      post_to(hart(0), work_);  // it came before we were ready for it
-    }
+    // What changed since the configuration was read, or trouble that came before we were ready for
+    // it: no interrupt tells of that.
+    post_to(hart(0), work_);
   }
 }
 

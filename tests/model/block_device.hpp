@@ -87,6 +87,8 @@ class BlockDevice final : public Personality {
   // Call MmioDevice::config_changed() after it.
   void set_capacity(std::uint64_t sectors) { options_.sectors = sectors; }
   bool writeback() const { return writeback_; }
+  // As for the capacity; with WRITE_ZEROES (5.2.6.2).
+  void set_may_unmap(bool may_unmap) { options_.may_unmap = may_unmap; }
 
   const std::vector<BlockRequest>& requests() const { return requests_; }
   // Ranges discarded or erased that do not start and end at the alignment of their command.

@@ -129,6 +129,22 @@ TEST_CASE("A disk that is suspended while its device does not answer waits for t
   check_mixed(machine, ios);
 }
 
+TEST_CASE("A disk that is suspended while its reset goes on waits for the recovery") {
+  Machine machine({.sectors = 8192});
+  machine.plug();
+  machine.world.settle();
+  machine.device().knobs.reset_reads = 5;
+  machine.device().break_down();
+  machine.world.settle();
+  REQUIRE_FALSE(machine.virtio_device()->live());
+  REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+  CHECK(machine.log.count("in service again") == 1);
+  machine.device().knobs.reset_reads = 0;
+  REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
+  Io io(blk::Op::Read, 0, 4096);
+  CHECK(machine.run(io) == blk::Status::Ok);
+}
+
 // --- Changes of the configuration ----------------------------------------------------------------
 
 TEST_CASE("A disk that grows or shrinks under load is seen at once") {
@@ -152,4 +168,59 @@ TEST_CASE("A disk that grows or shrinks under load is seen at once") {
   CHECK(machine.vda()->sectors() == 1000);
   Io again(blk::Op::Read, 16000, 512);
   CHECK(machine.run(again) == blk::Status::OutOfRange);
+}
+
+TEST_CASE("What waits for a disk that shrinks, and is beyond its end now, is not sent") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  const Ios ios = mixed(60);  // more than there are tags
+  Machine machine({.sectors = 8192, .seg_max = 8}, variant.setup(16));
+  SECTION("because there is no room") {
+    hold(machine, ios);
+    machine.disk.set_capacity(1000);
+    machine.device().config_changed();
+    machine.world.settle();
+    machine.device().knobs.hold = false;
+  }
+  SECTION("because it is suspended") {
+    machine.plug();
+    REQUIRE(machine.bus.suspend(*machine.virtio_device()).has_value());
+    machine.submit(ios);
+    machine.world.settle();
+    machine.disk.set_capacity(1000);
+    REQUIRE(machine.bus.resume(*machine.virtio_device()).has_value());
+  }
+  SECTION("because it is reset") {
+    hold(machine, ios);
+    machine.disk.set_capacity(1000);
+    machine.device().break_down();
+    machine.device().knobs.hold = false;
+  }
+  machine.wait(ios);
+  for (const auto& io : ios) {
+    const u64 sector = io->bio.sector.value();
+    INFO("sector " << sector << ": " << blk::to_string(io->bio.status) << ", ends " << io->ends);
+    REQUIRE(io->done());
+    // What the device has already, it fails.
+    const blk::Status status = io->bio.status;
+    CHECK((sector < 1000 ? status == blk::Status::Ok
+                         : status == blk::Status::OutOfRange || status == blk::Status::IoError));
+  }
+  CHECK(ios.back()->bio.status == blk::Status::OutOfRange);
+  Io flush(blk::Op::Flush, 0, 0);
+  CHECK(machine.run(flush) == blk::Status::Ok);
+}
+
+TEST_CASE("A capacity that changes before the disk is live is seen") {
+  Machine machine({.sectors = 8192});
+  machine.device().before_access = [&](std::uint64_t offset, bool is_write) {
+    constexpr std::uint64_t kStatus = 0x070;
+    if (offset == kStatus && is_write && machine.device().status() == 0x0b) {
+      machine.disk.set_capacity(4096);
+      machine.device().config_changed();
+    }
+  };
+  machine.plug();
+  machine.world.settle();
+  CHECK(machine.vda()->sectors() == 4096);
 }

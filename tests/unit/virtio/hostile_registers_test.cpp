@@ -165,6 +165,7 @@ TEST_CASE("A reset that never ends, for who is probed, names the status (V10)") 
 TEST_CASE("A disk that is to be suspended, and whose reset never ends, keeps nobody waiting") {
   HostileMachine machine;
   machine.plug();
+  machine.world.settle();
   machine.lie(always(referee::kStatus, 0x4f));
   CHECK_FALSE(machine.bus.suspend(*machine.virtio_device()).has_value());
   CHECK(machine.log.has("vda: out of service"));

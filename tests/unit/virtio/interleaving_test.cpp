@@ -1,6 +1,6 @@
 // The device acts between any two accesses of the driver: no wake-up is lost, nothing ends twice.
-// All orders of two requests before two kinds of device; orders by chance of many requests before
-// all.
+// All orders of two requests before two kinds of device, and of two that are submitted together
+// before both rings with and without EVENT_IDX; orders by chance of many requests before all.
 #include <deque>
 
 #include "two_requests.hpp"
@@ -12,6 +12,10 @@ TEST_CASE("Two requests end once and well, in whatever order the device and the 
   const Script script = GENERATE(from_range(kScripts));
   check_all({2, false, false}, script, script.first != script.second);
   check_all({2, true, true, true}, script, true);
+  if (script.together) {
+    check_all({2, true, true}, script, false);
+    check_all({2, false, false, true}, script, false);
+  }
 }
 
 // Not with chains, whose ring a lock protects: the other hart would wait for it.

@@ -234,7 +234,7 @@ TEST_CASE("A device that gives up (DEVICE_NEEDS_RESET) is reset, and nothing is 
 }
 
 TEST_CASE("After a reset the device is asked anew what it is") {
-  Machine machine({.sectors = 8192, .seg_max = 8});
+  Machine machine({.sectors = 8192, .seg_max = 8, .write_zeroes = referee::RangeLimits{}});
   machine.plug();
   machine.device().knobs.hold = true;
   Io io(blk::Op::Read, 0, 4096);
@@ -247,6 +247,13 @@ TEST_CASE("After a reset the device is asked anew what it is") {
     machine.world.settle();
     CHECK(io.ok());
     CHECK(machine.vda()->sectors() == 4096);
+  }
+  SECTION("that its zeroes do not unmap any more is no other limit") {
+    machine.disk.set_may_unmap(false);
+    machine.device().break_down();
+    machine.device().knobs.hold = false;
+    machine.world.settle();
+    CHECK(io.ok());
   }
   SECTION("features that it refuses now take it out of service") {
     machine.device().knobs.refuse_features = true;
