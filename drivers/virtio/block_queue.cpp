@@ -408,31 +408,37 @@ template <class Cursor>
   if (ring_->take_used({&used, 1}) == 0) {
     return false;
   }
-  finish(used.token, batch);
+  finish(used, batch);
   return true;
 }
 
 // The lock is held.
-void BlockQueue::finish(u32 token, blk::CompletionBatch& batch) {
-  if (token == shape_.depth) [[unlikely]] {
+void BlockQueue::finish(const Used& used, blk::CompletionBatch& batch) {
+  if (used.token == shape_.depth) [[unlikely]] {
     finish_question();
     return;
   }
-  blk::Request& request = hw_queue_->requests()[token];
+  blk::Request& request = hw_queue_->requests()[used.token];
   if (request.polled()) {
     polled_.fetch_sub(1, std::memory_order_relaxed);
   }
   const u8 answer = request.payload<Payload>().slot->status;
   unmap_data(request, request.segment_count());
-  batch.add(request, answer == block::kStatusOk ? blk::Status::Ok : failure(answer, request));
+  const u64 most_bytes = sizeof(answer) + (request.op() == blk::Op::Read ? request.bytes() : 0);
+  const bool whole = used.bytes == most_bytes || device_.legacy();  // 2.7.8.3, 2.7.8.1
+  batch.add(request, whole && answer == block::kStatusOk ? blk::Status::Ok
+                                                         : failure(used.bytes, answer, request));
 }
 
-[[gnu::cold, gnu::noinline]] blk::Status BlockQueue::failure(u8 answer,
+[[gnu::cold, gnu::noinline]] blk::Status BlockQueue::failure(u32 written_bytes, u8 answer,
                                                              const blk::Request& request) {
   if (!told_of_error_) {
     told_of_error_ = true;
-    log::error("{}: {} of sector {} answered with status {}; later errors are not logged",
-               request.disk().name(), blk::to_string(request.op()), request.sector(), answer);
+    log::error(
+        "{}: {} of sector {} answered with status {} and {} bytes; later errors are not "
+        "logged",
+        request.disk().name(), blk::to_string(request.op()), request.sector(), answer,
+        written_bytes);
   }
   return answer == block::kStatusUnsupported ? blk::Status::Unsupported : blk::Status::IoError;
 }

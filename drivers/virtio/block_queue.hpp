@@ -133,10 +133,10 @@ class BlockQueue {
   usize take_plain(blk::CompletionBatch& batch, usize most);
   usize take_tables(blk::CompletionBatch& batch, usize most);
   bool take_one(blk::CompletionBatch& batch);
-  void finish(u32 token, blk::CompletionBatch& batch);
+  void finish(const Used& used, blk::CompletionBatch& batch);
   void finish_question();
   void wake_asker();
-  blk::Status failure(u8 status, const blk::Request& request);
+  blk::Status failure(u32 written_bytes, u8 answer, const blk::Request& request);
 
   Device& device_;
   Virtqueue* ring_ = nullptr;

@@ -294,13 +294,13 @@ SplitTableCursor::~SplitTableCursor() {
 bool SplitTableCursor::look(usize& token) {
   const UsedElement& element = ring_[taken_ & mask_];
   const u64 id = read_shared(element.id);
-  const u32 bytes = read_shared(element.len);
+  const u64 bytes = read_shared(element.len);
   if (id >= end_) [[unlikely]] {
     return false;
   }
   token = id;
   found_ = &shadows_[id];
-  return bytes < found_->lent && was_before(found_->position, published_);
+  return bytes + 1 == found_->lent && was_before(found_->position, published_);
 }
 
 void SplitTableCursor::take() {

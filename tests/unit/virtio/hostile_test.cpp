@@ -27,6 +27,11 @@ TEST_CASE("A used ring that lies takes the device out of service (V4)") {
     used.index(1);
     said = "descriptor 15, which starts no buffer in flight";
   }
+  SECTION("a descriptor that was never made available, with all the bytes there are") {
+    used.element(0, 15, 0xffff'ffff);
+    used.index(1);
+    said = "descriptor 15, which starts no buffer in flight";
+  }
   SECTION("the same buffer twice") {
     used.element(0, 0, 1);
     used.element(1, 0, 1);
@@ -69,6 +74,29 @@ TEST_CASE("The middle of a chain is no buffer") {
   used.index(1);
   machine.interrupt();
   check_out_of_service(machine, ios, "descriptor 1, which starts no buffer in flight");
+}
+
+TEST_CASE("A read of which the device says that it wrote less has failed (2.7.8.3)") {
+  const Variant variant = any_variant();
+  INFO(name_of(variant));
+  HostileMachine machine({.sectors = 8192}, variant.setup(16));
+  machine.plug();
+  const Ios ios = machine.hold_reads(1);
+  machine.device().judge.mode = referee::Judge::Mode::Collect;
+  machine.device().complete(0);
+  if (variant.packed) {
+    PackedRing(machine).descriptor(0, 0, 512);
+  } else {
+    UsedRing(machine).element(0, 0, 512);
+  }
+  machine.world.deliver();
+  CHECK(ios[0]->done());
+  const bool legacy = variant.version == 1;  // whose lengths mean nothing
+  CHECK(ios[0]->bio.status == (legacy ? blk::Status::Ok : blk::Status::IoError));
+  CHECK(machine.log.has("of sector 0 answered with status 0 and 512 bytes") == !legacy);
+  machine.device().knobs.hold = false;
+  Io later(blk::Op::Read, 64, 512);
+  CHECK(machine.run(later) == blk::Status::Ok);
 }
 
 TEST_CASE("A legacy device may get the used length wrong") {
