@@ -27,18 +27,18 @@ void print_rest(fat::File& file, u64 offset) {
 int print_file(const Place& place, std::string_view path) {
   Result<fat::File> file = place.volume->open(place.entry);
   if (!file) {
-    return failure("cat", path, to_string(file.error()));
+    return failure("cat", path, in_words(file.error()));
   }
   const auto ahead = place.volume->make_readahead(kBufferBytes);
   if (!ahead) {
-    return failure("cat", path, to_string(ahead.error()));
+    return failure("cat", path, in_words(ahead.error()));
   }
   while (true) {
     const u64 offset = (*ahead)->offset();
     const auto piece = (*ahead)->next(*file);
     if (!piece) {
       print_rest(*file, offset);
-      return failure("cat", path, to_string(piece.error()));
+      return failure("cat", path, in_words(piece.error()));
     }
     if (piece->empty()) {
       return kSucceeded;

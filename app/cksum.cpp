@@ -73,7 +73,7 @@ struct FileList {
 int collect(const Place& place, std::string_view root, FileList& list) {
   TreeWalk walk(*place.volume);
   if (const Result<void> begun = walk.begin(place.entry); !begun) {
-    return failure("cksum", root, to_string(begun.error()));
+    return failure("cksum", root, in_words(begun.error()));
   }
   int status = kSucceeded;
   while (true) {
@@ -104,7 +104,7 @@ int sum_tree(const Place& place, std::string_view root) {
     entry.first_cluster = file.first_cluster;
     entry.size_bytes = file.size_bytes;
     if (const Result<void> done = summer.sum(*place.volume, entry, path); !done) {
-      status = first_failure(status, failure_below("cksum", root, path, to_string(done.error())));
+      status = first_failure(status, failure_below("cksum", root, path, in_words(done.error())));
     }
   }
   return status;
@@ -135,7 +135,7 @@ int run_cksum(Session& session, Words words) {
           recursive ? sum_tree(place, path) : failure("cksum", path, to_string(Errc::IsADirectory));
     } else if (done == kSucceeded) {
       const Result<void> summed = summer.sum(*place.volume, place.entry, path);
-      done = summed ? kSucceeded : failure("cksum", path, to_string(summed.error()));
+      done = summed ? kSucceeded : failure("cksum", path, in_words(summed.error()));
     }
     status = first_failure(status, done);
   }

@@ -41,6 +41,8 @@ int unknown_option(std::string_view command, const OptionReader& option);
 // True where no option is left that nobody knows; for commands without options.
 bool reject_options(std::string_view command, Words words, Words& operands);
 
+// What a command says of an error: where the kernel's log knows more, that it does.
+std::string_view in_words(Errc error);
 // "ls: vda:/nope: not found" on standard error. Returns kFailed.
 int failure(std::string_view command, std::string_view thing, std::string_view reason);
 // The same for what was found at `relative` below `path`.

@@ -85,6 +85,10 @@ bool reject_options(std::string_view command, Words words, Words& operands) {
   return true;
 }
 
+std::string_view in_words(Errc error) {
+  return error == Errc::Malformed ? "malformed data (dmesg says where)" : to_string(error);
+}
+
 int failure(std::string_view command, std::string_view thing, std::string_view reason) {
   print_error("{}: {}: {}\n", command, thing, reason);
   return kFailed;

@@ -87,7 +87,7 @@ class Copy {
     while (left > 0) {
       const auto piece = source_.read(from, left);
       if (!piece) {
-        print_error("dd: {}: byte {}: {}\n", options_.from, from, to_string(piece.error()));
+        print_error("dd: {}: byte {}: {}\n", options_.from, from, in_words(piece.error()));
         return kFailed;
       }
       if (piece->empty()) {

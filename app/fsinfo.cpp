@@ -35,7 +35,7 @@ int check(fat::Volume& volume, std::string_view disk) {
   ProblemPrinter printer(out);
   const Result<u32> problems = volume.check(printer);
   if (!problems) {
-    return failure("fsinfo", disk, to_string(problems.error()));
+    return failure("fsinfo", disk, in_words(problems.error()));
   }
   format_to(out, "problems: {}\n", *problems);
   return *problems == 0 ? kSucceeded : kFailed;

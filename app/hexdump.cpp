@@ -21,7 +21,7 @@ int dump(Session& session, std::string_view name, u64 offset, u64 left) {
     if (!piece) {
       dumper.finish();
       out.flush();
-      print_error("hexdump: {}: byte {}: {}\n", name, offset, to_string(piece.error()));
+      print_error("hexdump: {}: byte {}: {}\n", name, offset, in_words(piece.error()));
       return kFailed;
     }
     if (piece->empty()) {

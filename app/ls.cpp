@@ -22,7 +22,7 @@ void put_line(Sink& out, const Options& options, const fat::Entry& entry, std::s
 int list_directory(const Place& place, std::string_view path, const Options& options) {
   Result<fat::Directory> directory = place.volume->open_directory(place.entry);
   if (!directory) {
-    return failure("ls", path, to_string(directory.error()));
+    return failure("ls", path, in_words(directory.error()));
   }
   console::Writer out(console::Stream::Output);
   fat::Entry entry;
@@ -30,7 +30,7 @@ int list_directory(const Place& place, std::string_view path, const Options& opt
     const Result<bool> more = directory->next(entry);
     if (!more) {
       out.flush();
-      return failure("ls", path, to_string(more.error()));
+      return failure("ls", path, in_words(more.error()));
     }
     if (!*more) {
       return kSucceeded;
@@ -42,7 +42,7 @@ int list_directory(const Place& place, std::string_view path, const Options& opt
 int list_tree(const Place& place, std::string_view path, const Options& options) {
   TreeWalk walk(*place.volume);
   if (const Result<void> begun = walk.begin(place.entry); !begun) {
-    return failure("ls", path, to_string(begun.error()));
+    return failure("ls", path, in_words(begun.error()));
   }
   console::Writer out(console::Stream::Output);
   int status = kSucceeded;

@@ -35,7 +35,7 @@ int ByteSource::open(Session& session, std::string_view command, std::string_vie
     }
     Result<fat::File> file = place.volume->open(place.entry);
     if (!file) {
-      return failure(command, name, to_string(file.error()));
+      return failure(command, name, in_words(file.error()));
     }
     file_.emplace(std::move(*file));
   } else if (!open_disk(command, name, device_)) {

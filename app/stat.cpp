@@ -39,7 +39,7 @@ int run_stat(Session& session, Words words) {
   const Result<u32> extents = file ? file->count_extents() : Result<u32>(fail(file.error()));
   if (!extents) {
     out.flush();
-    return failure("stat", paths[0], to_string(extents.error()));
+    return failure("stat", paths[0], in_words(extents.error()));
   }
   format_to(out, "extents: {}\n", *extents);
   return kSucceeded;

@@ -1,6 +1,8 @@
 // The walk over a tree of directories.
 #include "tree_walk.hpp"
 
+#include "command.hpp"
+
 #include <algorithm>
 #include <new>
 #include <utility>
@@ -84,7 +86,7 @@ TreeWalk::Step TreeWalk::next() {
     const Result<void> done = enter(entry_);
     if (!done) {
       path_.truncate(path_.count() - 1);
-      return fail_here(to_string(done.error()));
+      return fail_here(in_words(done.error()));
     }
   }
   while (level_ != nullptr) {
@@ -93,7 +95,7 @@ TreeWalk::Step TreeWalk::next() {
     if (!found) {
       path_.truncate(directory_path_bytes_ == 0 ? 0 : directory_path_bytes_ - 1);
       leave_next_ = true;
-      return fail_here(to_string(found.error()));
+      return fail_here(in_words(found.error()));
     }
     if (!*found) {
       leave();

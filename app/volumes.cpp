@@ -185,7 +185,7 @@ int find_place(Session& session, std::string_view command, std::string_view path
   }
   Result<fat::Entry> entry = place.volume->lookup(parsed->inside);
   if (!entry) {
-    return failure(command, path, to_string(entry.error()));
+    return failure(command, path, in_words(entry.error()));
   }
   place.entry = *entry;
   return kSucceeded;

@@ -19,6 +19,8 @@ enum class [[nodiscard]] Errc : u8 {
   OutOfRange,    // beyond the end of a device, file or table
   Malformed,     // data from outside that breaks its own format
   Io,            // the device said that it failed
+  Medium,        // the device cannot read or write that place
+  NoSpace,       // the device has no room left
   Removed,       // the device is gone
   Busy,          // in use, or full for now
   Exists,        // the name is taken
@@ -46,6 +48,10 @@ constexpr std::string_view to_string(Errc error) {
       return "malformed data";
     case Errc::Io:
       return "I/O error";
+    case Errc::Medium:
+      return "medium error";
+    case Errc::NoSpace:
+      return "no space";
     case Errc::Removed:
       return "device removed";
     case Errc::Busy:

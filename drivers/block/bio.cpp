@@ -56,9 +56,10 @@ Errc to_errc(Status status) {
     case Status::Ok:
       break;
     case Status::IoError:
-    case Status::MediumError:
     case Status::Transient:
       return Errc::Io;
+    case Status::MediumError:
+      return Errc::Medium;
     case Status::OutOfRange:
       return Errc::OutOfRange;
     case Status::Misaligned:
@@ -68,7 +69,7 @@ Errc to_errc(Status status) {
     case Status::Unsupported:
       return Errc::NotSupported;
     case Status::NoSpace:
-      return Errc::NoMemory;
+      return Errc::NoSpace;
     case Status::TimedOut:
       return Errc::Timeout;
     case Status::Removed:

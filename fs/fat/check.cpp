@@ -107,7 +107,8 @@ void check_counts(ChainCheck& chains, const VolumeInfo& info, CheckReport& repor
     return;
   }
   if (lost->clusters != 0) {
-    complain(report, "{} clusters are in use and belong to no file, first cluster {}",
+    complain(report,
+             "{} clusters are in use and belong to no file that was reached, first cluster {}",
              lost->clusters, lost->first);
   }
   if (info.free_clusters_from_fsinfo && info.free_clusters != lost->free) {

@@ -101,10 +101,16 @@ bool LongNameSlots::decode(const RawShortName& short_name, Name& name) const {
     std::copy(slot.name3.begin(), slot.name3.end(), to);
   }
   // The padding behind the terminator is not looked at: 0xffff as a rule, but not with everyone.
-  const std::span<const u16> all_units = std::span(units).first(count_ * kUnitsPerSlot);
-  const auto end = std::find_if(all_units.begin(), all_units.end(),
-                                [](u16 unit) { return unit == 0 || unit == 0xffff; });
-  return decode_long_name({all_units.begin(), end}, name);
+  // Where it is all that ends the name, it does.
+  std::span<const u16> text = std::span(units).first(count_ * kUnitsPerSlot);
+  if (const auto end = std::ranges::find(text, 0); end != text.end()) {
+    text = {text.begin(), end};
+  } else {
+    while (!text.empty() && text.back() == 0xffff) {
+      text = text.first(text.size() - 1);
+    }
+  }
+  return decode_long_name(text, name);
 }
 
 bool decode_long_name(std::span<const u16> units, Name& name) {

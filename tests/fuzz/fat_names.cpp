@@ -122,8 +122,12 @@ bool gather(const std::vector<fat::LongNameSlot>& slots, const fat::RawShortName
     units.insert(units.end(), slot.name2.begin(), slot.name2.end());
     units.insert(units.end(), slot.name3.begin(), slot.name3.end());
   }
-  units.erase(std::ranges::find_if(units, [](u16 unit) { return unit == 0 || unit == 0xffff; }),
-              units.end());
+  const auto terminator = std::ranges::find(units, 0);
+  const bool ended = terminator != units.end();
+  units.erase(terminator, units.end());
+  while (!ended && !units.empty() && units.back() == 0xffff) {
+    units.pop_back();
+  }
   return true;
 }
 

@@ -172,7 +172,7 @@ DAMAGES = [
            "/DIR/SUB: its first cluster is 0x0"),
     Damage("lost chain", lambda v: v.lose(1, 2, v.mark(0xFFF)), "Reclaimed 3 unused",
            "3 clusters are in use and belong to no"),
-    Damage("lost cycle", lambda v: v.lose(1, 2, 0), "Reclaimed 3 unused", "3 clusters are in use and belong to no file"),
+    Damage("lost cycle", lambda v: v.lose(1, 2, 0), "Reclaimed 3 unused", "3 clusters are in use and belong to no file that was reached"),
     Damage("lost clusters run into one", lambda v: v.lose(2, 2, v.mark(0xFF8)), "Reclaimed 3", "3 clusters are in use"),
     Damage("lost chain into a file", lambda v: v.lose(1, v.a.chain[0]), "Reclaimed 2", "2 clusters are in use"),
     Damage("lost cluster before cluster 1", lambda v: v.link(v.free(), 1), "out of range (1)", "1 clusters are in use"),
@@ -285,6 +285,6 @@ DAMAGES = [
            "/DIR: is a label with",
            alone=True),
     Damage("file is a slot", lambda v: v.poke(v.at(v.a) + 11, LONG_NAME), "Start cluster field in VFAT",
-           "clusters are in use and belong to no file"),
+           "clusters are in use and belong to no file that was reached"),
     Damage("slot is a file", lambda v: v.poke(v.slot(v.long, 2) + 11, ARCHIVE), "Unfinished", "long name before"),
 ]  # fmt: skip

@@ -271,7 +271,7 @@ TEST_CASE("fsinfo --check says of each problem where it is, and fails where ther
   CHECK(machine.out.ends_with(
       "problem: /A.BIN: its chain comes back to cluster 50 after 3 clusters\n"
       "problem: /A.BIN: its size is 3000 bytes, and its chain, from cluster 50 on, holds 1536\n"
-      "problem: 3 clusters are in use and belong to no file, first cluster 61\n"
+      "problem: 3 clusters are in use and belong to no file that was reached, first cluster 61\n"
       "problems: 3\n"));
   CHECK(machine.error.empty());
 }

@@ -68,7 +68,7 @@ TEST_CASE("a chain that is damaged is named with its file and the cluster") {
     image.set_entry(own, 4);
     CHECK(problems_of(image) ==
           Names{"/B.BIN: its chain runs into another one, at cluster 4 after 1 of its own",
-                "1 clusters are in use and belong to no file, first cluster 10"});
+                "1 clusters are in use and belong to no file that was reached, first cluster 10"});
   }
   SECTION("it breaks off at a free cluster") {
     image.set_entry(4, 0);
@@ -76,7 +76,7 @@ TEST_CASE("a chain that is damaged is named with its file and the cluster") {
         problems_of(image) ==
         Names{"/A.BIN: its chain breaks off after 3 clusters: the entry of cluster 4 is free (0x0)",
               "/A.BIN: its size is 2560 bytes, and its chain, from cluster 2 on, holds 1536",
-              "2 clusters are in use and belong to no file, first cluster 5"});
+              "2 clusters are in use and belong to no file that was reached, first cluster 5"});
   }
   SECTION("it goes on at a bad cluster") {
     image.set_entry(4, 0xff7);
@@ -93,7 +93,7 @@ TEST_CASE("a chain that is damaged is named with its file and the cluster") {
     image.set_entry(5, 0xfff);
     CHECK(problems_of(image) ==
           Names{"/A.BIN: its size is 2560 bytes, and its chain, from cluster 2 on, holds 2048",
-                "1 clusters are in use and belong to no file, first cluster 6"});
+                "1 clusters are in use and belong to no file that was reached, first cluster 6"});
   }
   SECTION("it is longer than the file") {
     image.set_entry(6, 50);
@@ -126,7 +126,7 @@ TEST_CASE("clusters that nobody has are counted, bad ones are none of them") {
   sample.image.set_entry(81, 0xfff);
   sample.image.set_entry(90, 0xff7);
   CHECK(problems_of(sample.image) ==
-        Names{"2 clusters are in use and belong to no file, first cluster 80"});
+        Names{"2 clusters are in use and belong to no file that was reached, first cluster 80"});
 }
 
 TEST_CASE("directories that are damaged are named") {
@@ -174,7 +174,7 @@ TEST_CASE("directories that are damaged are named") {
     CHECK(problems_of(disk) ==
           Names{"/DIR/: cannot be read to its end: I/O error",
                 "/DIR/: does not begin with the entries \".\" and \"..\"",
-                "1 clusters are in use and belong to no file, first cluster 8"});
+                "1 clusters are in use and belong to no file that was reached, first cluster 8"});
   }
   SECTION("one whose chain breaks off is read up to there") {
     image.set_entry(cluster, 0);
