@@ -11,10 +11,12 @@
 #include <new>
 #include <string_view>
 
+#include <sluice/boot/paging.hpp>
 #include <sluice/drivers/base/platform_bus.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/entropy.hpp>
+#include <sluice/kernel/page_walk.hpp>
 #include <sluice/kernel/timer.hpp>
 #include <sluice/kernel/work.hpp>
 
@@ -113,6 +115,34 @@ int interrupted_record() {
   panic("on purpose");
 }
 
+// Spoils the entry of a page, and has the tables checked as start-up does.
+int check_with(u64 address, u64 bits) {
+  const PageWalk walk = port::walk_page_tables(address);
+  const PageWalk::Step& last = walk.steps[walk.count - 1];
+  reinterpret_cast<u64*>(last.table)[last.index] |= bits;
+  boot::page_tables()->check_protection();
+  return 1;
+}
+
+int code_is_made_writable() {
+  return check_with(reinterpret_cast<u64>(&wait_for_timer), page_bits::kWrite);
+}
+
+int data_is_made_executable() {
+  static u32 data = 0;
+  return check_with(reinterpret_cast<u64>(&data), page_bits::kExecute);
+}
+
+// Memory beyond the image, which large pages map.
+int heap_is_made_executable() {
+  const auto page = std::unique_ptr<std::byte[]>(new std::byte[kPageBytes]);
+  return check_with(reinterpret_cast<u64>(page.get()), page_bits::kExecute);
+}
+
+int null_page_is_mapped() {
+  return check_with(0, page_bits::kValid | page_bits::kRead);
+}
+
 struct Case {
   std::string_view name;
   int (*run)();
@@ -124,6 +154,10 @@ constexpr Case kCases[] = {
     {"seed", seed_is_wiped},
     {"entropy", count_entropy},
     {"record", interrupted_record},
+    {"writable-code", code_is_made_writable},
+    {"executable-data", data_is_made_executable},
+    {"executable-heap", heap_is_made_executable},
+    {"mapped-null", null_page_is_mapped},
     {"harts", every_hart_runs},
     {"harts-timers", every_hart_has_a_timer},
     {"harts-interrupt", interrupt_on_every_hart},

@@ -123,6 +123,14 @@ def _not_canonical():
         )
 
 
+@case("a page both writable and executable, or at address 0, is found by the check of start-up")
+def _protection():
+    for word in ("writable-code", "executable-data", "executable-heap"):
+        error = _boot(word).expect(101).err
+        check(re.search(rb"page tables: the page at 0x8[0-9a-f]{7} is writable and executable\n", error) is not None, error.decode())
+    _boot("mapped-null").expect(101, in_err=["page tables: the page at 0x0 is the null page, and mapped\n"])
+
+
 @case("a panic in the middle loses no output, status 101")
 def _record():
     _boot("record").expect(101, out="before\n", in_err=["panic: hart 0: on purpose"])
