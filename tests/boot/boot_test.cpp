@@ -16,7 +16,9 @@
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/entropy.hpp>
+#include <sluice/kernel/log.hpp>
 #include <sluice/kernel/page_walk.hpp>
+#include <sluice/kernel/panic.hpp>
 #include <sluice/kernel/timer.hpp>
 #include <sluice/kernel/work.hpp>
 
@@ -115,6 +117,11 @@ int interrupted_record() {
   panic("on purpose");
 }
 
+int panic_while_a_line_is_shown() {
+  log::set_show([](const log::Line&) { panic("while a line is shown"); });
+  return 1;
+}
+
 // Spoils the entry of a page, and has the tables checked as start-up does.
 int check_with(u64 address, u64 bits) {
   const PageWalk walk = port::walk_page_tables(address);
@@ -154,6 +161,7 @@ constexpr Case kCases[] = {
     {"seed", seed_is_wiped},
     {"entropy", count_entropy},
     {"record", interrupted_record},
+    {"log-panic", panic_while_a_line_is_shown},
     {"writable-code", code_is_made_writable},
     {"executable-data", data_is_made_executable},
     {"executable-heap", heap_is_made_executable},

@@ -123,6 +123,11 @@ def _not_canonical():
         )
 
 
+@case("a panic while a line is logged shows the log all the same")
+def _log_panic():
+    _boot("log-panic").expect(101, in_err=["panic: hart 0: while a line is shown\n", "the last lines of the log:\n", "boot_test: hart 0"])
+
+
 @case("a page both writable and executable, or at address 0, is found by the check of start-up")
 def _protection():
     for word in ("writable-code", "executable-data", "executable-heap"):
