@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include <sluice/boot/paging.hpp>
+#include <sluice/boot/stacks.hpp>
 #include <sluice/drivers/base/platform_bus.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/console.hpp>
@@ -117,6 +118,12 @@ int interrupted_record() {
   panic("on purpose");
 }
 
+// Where the second hart's stack is, or free memory where there is but one.
+int call_into_second_stack() {
+  reinterpret_cast<void (*)()>(boot::stack_of(1).bottom)();
+  return 1;
+}
+
 int panic_while_a_line_is_shown() {
   log::set_show([](const log::Line&) { panic("while a line is shown"); });
   return 1;
@@ -161,6 +168,7 @@ constexpr Case kCases[] = {
     {"seed", seed_is_wiped},
     {"entropy", count_entropy},
     {"record", interrupted_record},
+    {"call-second-stack", call_into_second_stack},
     {"log-panic", panic_while_a_line_is_shown},
     {"writable-code", code_is_made_writable},
     {"executable-data", data_is_made_executable},

@@ -123,6 +123,14 @@ def _not_canonical():
         )
 
 
+@case("the stacks of harts that the machine lacks are free memory, to the report of a fault too")
+def _spare_stacks():
+    said = rb"fetch of an instruction from a page that is not executable at 0x8[0-9a-f]{7}"
+    for harts, place in (("1", b""), ("2", b": stack")):
+        error = _boot("call-second-stack", "--smp", harts).expect(101).err
+        check(re.search(said + place + rb"\n", error) is not None, error.decode())
+
+
 @case("a panic while a line is logged shows the log all the same")
 def _log_panic():
     _boot("log-panic").expect(101, in_err=["panic: hart 0: while a line is shown\n", "the last lines of the log:\n", "boot_test: hart 0"])
