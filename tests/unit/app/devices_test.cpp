@@ -294,3 +294,14 @@ TEST_CASE("lsdev shows a device below as many buses as the platform bus takes, a
     bus.remove_device(*chain.back());
   }
 }
+
+TEST_CASE("who asks for a disk whose device was unbound is told to bind it") {
+  Machine machine;
+  TestBus bus("virtio");
+  dev::Device device("virtio0", nullptr);
+  REQUIRE(bus.add_device(device));
+  CHECK(machine.run("ls vda:/") == 1);
+  CHECK(machine.error ==
+        "ls: vda: no such disk; there are none; virtio0 unbound: `bind` gives it to its driver\n");
+  bus.remove_device(device);
+}
