@@ -10,6 +10,7 @@
 #include <sluice/drivers/block/block_device.hpp>
 #include <sluice/drivers/block/disk.hpp>
 #include <sluice/kernel/clock.hpp>
+#include <sluice/kernel/lock.hpp>
 #include <sluice/kernel/memory.hpp>
 #include <sluice/kernel/panic.hpp>
 #include <sluice/kernel/timer.hpp>
@@ -126,8 +127,9 @@ void nested() {
   null_store();
 }
 
-// With a request in flight in each disk.
+// With a request in flight in each disk: however soon the device answers, nobody hears of it.
 void in_flight() {
+  const IrqGuard deaf;
   struct Read {
     blk::OpenDevice disk;
     blk::Bio bio;

@@ -8,7 +8,7 @@
 namespace sluice::app {
 namespace {
 
-constexpr u32 kMaxDepth = 8;  // a device, its children, theirs: ours to bound, no input says it
+constexpr u32 kMaxDepth = 10;  // the platform bus's of buses in buses, a device, its child
 
 void put_resources(Sink& out, const dev::Device& device) {
   for (u32 i = 0; i < device.mmio_count; ++i) {
@@ -71,7 +71,7 @@ std::string_view state_of(const dev::Device& device) {
 }
 
 void put_device(Sink& out, const dev::Device& device, bool verbose, u32 depth) {
-  constexpr std::string_view kIndent = "                  ";
+  constexpr std::string_view kIndent = "                    ";
   const std::string_view indent = kIndent.substr(0, 2 * (depth + 1));
   format_to(out, "{}{}  [{}]", indent, device.name(),
             device.driver() != nullptr ? device.driver()->name() : "no driver");

@@ -33,7 +33,9 @@ void put_walk(Sink& out, u64 address, const PageWalk& walk) {
     }
   }
   const u64 bytes = walk.page_bytes();
-  if (walk.mapped()) {
+  if (walk.count == 0) {
+    format_to(out, "no address: bits 63 to {} are not all the same\n", 11 + 9 * walk.levels);
+  } else if (walk.mapped()) {
     format_to(out, "physical address {:#x}, in a page of {} KiB\n",
               walk.steps[walk.count - 1].next() + address % bytes, bytes / 1024);
   } else {

@@ -41,14 +41,17 @@ bool put_disk_names(Sink& out) {
   return names.any_virtio;
 }
 
-// A disk may be missing because its device waits for something, or was refused. Is there any such?
+// A disk may be missing because its device waits for something, was refused or was taken from its
+// driver by hand. Is there any such?
 bool put_troubled_devices(Sink& out) {
   bool any = false;
   for (const dev::Bus& bus : dev::buses()) {
     for (const dev::Device& device : bus.devices()) {
-      if (device.state() == dev::State::Deferred || device.state() == dev::State::Failed) {
+      const bool is_free = device.state() == dev::State::Unbound && bus.name() == "virtio";
+      if (is_free || device.state() == dev::State::Deferred ||
+          device.state() == dev::State::Failed) {
         format_to(out, "; {} {}: {}", device.name(), dev::to_string(device.state()),
-                  device.reason());
+                  is_free ? "`bind` gives it to its driver" : device.reason());
         any = true;
       }
     }

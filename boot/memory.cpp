@@ -99,6 +99,7 @@ void map_memory(AddressRange tree) {
 }  // namespace
 
 void find_memory(const fdt::Tree& tree, u32 harts) {
+  used_stack_slots = harts;
   image = {address_of(__image_start), trap_stack_of(harts - 1).top};
   map.find_memory(tree, address_limit(), image);
 }

@@ -190,6 +190,10 @@ void PageTables::activate() const {
 
 PageWalk PageTables::walk(u64 address) const {
   PageWalk walked{.levels = mode->levels};
+  const u32 unused = 64 - kPageBits - mode->levels * kIndexBits;
+  if (static_cast<i64>(address << unused) >> unused != static_cast<i64>(address)) {
+    return walked;
+  }
   const Entry* table = root_;
   while (walked.count < walked.levels) {
     const u32 index = index_at(address, walked.levels - 1 - walked.count);

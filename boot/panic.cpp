@@ -122,6 +122,7 @@ void begin_panic(u64 pc, std::string_view why) {
   }
   stop_others();
   console::take_over();
+  log::take_over();
   if (console::device() == nullptr) {
     console::set_device(&firmware_console());
   } else {

@@ -38,10 +38,13 @@ inline Stack trap_stack_of(u32 slot) {
   return {bottom, bottom + kTrapStackBytes};
 }
 
-// Is is_it(stack) true of one of all stacks?
+// Slots that are used, from 0 on; the rest is free memory. Set with the first look at memory.
+inline constinit u32 used_stack_slots = 1;
+
+// Is is_it(stack) true of one of all stacks that are used?
 template <class IsIt>
 bool any_stack(IsIt is_it) {
-  for (u32 slot = 0; slot < kMaxHarts; ++slot) {
+  for (u32 slot = 0; slot < used_stack_slots; ++slot) {
     if (is_it(stack_of(slot)) || is_it(trap_stack_of(slot))) {
       return true;
     }

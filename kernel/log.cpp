@@ -137,4 +137,10 @@ void for_each(void (*visit)(const Line& line, void* context), void* context) {
   }
 }
 
+// Whoever holds the lock is this hart, further out, or will not go on. A line counts once it is
+// whole.
+void take_over() {
+  ring.lock.unlock();
+}
+
 }  // namespace sluice::log

@@ -58,4 +58,8 @@ void set_show(Show show);
 // meanwhile are left out.
 void for_each(void (*visit)(const Line& line, void* context), void* context);
 
+// For a panic, when all else stands still: the log can be read, and written, even where a line was
+// on its way. Any context.
+void take_over();
+
 }  // namespace sluice::log

@@ -27,10 +27,12 @@ struct PageWalk {
   };
 
   u32 levels = 0;  // 3: Sv39, 4: Sv48, 5: Sv57; 0: translation is off
-  u32 count = 0;   // of the steps that were taken, the root's first
+  // Of the steps that were taken, the root's first; 0: no address of the mode's, whose upper bits
+  // are all the same.
+  u32 count = 0;
   std::array<Step, kMaxLevels> steps{};
 
-  // The entry at which the walk ended; 0 where translation is off.
+  // The entry at which the walk ended; 0 where there is none.
   u64 last_entry() const { return count == 0 ? 0 : steps[count - 1].entry; }
   bool mapped() const { return (last_entry() & page_bits::kValid) != 0; }
   // Of the page in which the walk ended, or of what the last entry spans.

@@ -25,7 +25,8 @@ struct Listeners {
 constinit Listeners listeners;
 
 void put_path(Sink& out, const Device& device) {
-  constexpr u32 kMaxDepth = 8;  // of the parents that are shown
+  // The platform bus's of buses in buses, a device, its child: shown as far as there is room.
+  constexpr u32 kMaxDepth = 10;
   std::array<const Device*, kMaxDepth> path{};
   u32 depth = 0;
   for (const Device* at = &device; at != nullptr && depth < kMaxDepth; at = at->parent()) {
@@ -43,7 +44,7 @@ void tell(const Device& device, Action action, std::string_view key, std::string
     return;
   }
   Uevent event;
-  std::array<char, 320> text;
+  std::array<char, 352> text;
   BufferSink path(text);
   put_path(path, device);
   event.add("ACTION", to_string(action));

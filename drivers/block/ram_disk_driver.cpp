@@ -12,6 +12,10 @@
 namespace sluice::blk {
 namespace {
 
+RamDisk& disk_of(const dev::Device& device) {
+  return *static_cast<RamDisk*>(device.driver_data);
+}
+
 std::unexpected<Errc> reject_ragged(dev::Device& device, usize bytes) {
   std::array<char, 96> why;
   BufferSink sink(why);
@@ -51,7 +55,16 @@ Result<void> RamDiskDriver::probe(dev::Device& device) {
 }
 
 void RamDiskDriver::remove(dev::Device& device) {
-  static_cast<RamDisk*>(device.driver_data)->remove();
+  disk_of(device).remove();
+}
+
+Result<void> RamDiskDriver::suspend(dev::Device& device) {
+  disk_of(device).disk().freeze();
+  return {};
+}
+Result<void> RamDiskDriver::resume(dev::Device& device) {
+  disk_of(device).disk().unfreeze();
+  return {};
 }
 
 }  // namespace sluice::blk

@@ -18,6 +18,9 @@ class RamDiskDriver final : public dev::PlatformDriver {
   Result<void> probe(dev::Device& device) override;
   // Takes the disk away: open handles are told. Task.
   void remove(dev::Device& device) override;
+  // What is asked of the disk waits from when all that it has is done until resume(). Task.
+  Result<void> suspend(dev::Device& device) override;
+  Result<void> resume(dev::Device& device) override;
 };
 
 }  // namespace sluice::blk

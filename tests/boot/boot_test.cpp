@@ -11,10 +11,15 @@
 #include <new>
 #include <string_view>
 
+#include <sluice/boot/paging.hpp>
+#include <sluice/boot/stacks.hpp>
 #include <sluice/drivers/base/platform_bus.hpp>
 #include <sluice/kernel/clock.hpp>
 #include <sluice/kernel/console.hpp>
 #include <sluice/kernel/entropy.hpp>
+#include <sluice/kernel/log.hpp>
+#include <sluice/kernel/page_walk.hpp>
+#include <sluice/kernel/panic.hpp>
 #include <sluice/kernel/timer.hpp>
 #include <sluice/kernel/work.hpp>
 
@@ -113,6 +118,45 @@ int interrupted_record() {
   panic("on purpose");
 }
 
+// Where the second hart's stack is, or free memory where there is but one.
+int call_into_second_stack() {
+  reinterpret_cast<void (*)()>(boot::stack_of(1).bottom)();
+  return 1;
+}
+
+int panic_while_a_line_is_shown() {
+  log::set_show([](const log::Line&) { panic("while a line is shown"); });
+  return 1;
+}
+
+// Spoils the entry of a page, and has the tables checked as start-up does.
+int check_with(u64 address, u64 bits) {
+  const PageWalk walk = port::walk_page_tables(address);
+  const PageWalk::Step& last = walk.steps[walk.count - 1];
+  reinterpret_cast<u64*>(last.table)[last.index] |= bits;
+  boot::page_tables()->check_protection();
+  return 1;
+}
+
+int code_is_made_writable() {
+  return check_with(reinterpret_cast<u64>(&wait_for_timer), page_bits::kWrite);
+}
+
+int data_is_made_executable() {
+  static u32 data = 0;
+  return check_with(reinterpret_cast<u64>(&data), page_bits::kExecute);
+}
+
+// Memory beyond the image, which large pages map.
+int heap_is_made_executable() {
+  const auto page = std::unique_ptr<std::byte[]>(new std::byte[kPageBytes]);
+  return check_with(reinterpret_cast<u64>(page.get()), page_bits::kExecute);
+}
+
+int null_page_is_mapped() {
+  return check_with(0, page_bits::kValid | page_bits::kRead);
+}
+
 struct Case {
   std::string_view name;
   int (*run)();
@@ -124,6 +168,12 @@ constexpr Case kCases[] = {
     {"seed", seed_is_wiped},
     {"entropy", count_entropy},
     {"record", interrupted_record},
+    {"call-second-stack", call_into_second_stack},
+    {"log-panic", panic_while_a_line_is_shown},
+    {"writable-code", code_is_made_writable},
+    {"executable-data", data_is_made_executable},
+    {"executable-heap", heap_is_made_executable},
+    {"mapped-null", null_page_is_mapped},
     {"harts", every_hart_runs},
     {"harts-timers", every_hart_has_a_timer},
     {"harts-interrupt", interrupt_on_every_hart},

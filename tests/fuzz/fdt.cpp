@@ -9,6 +9,8 @@
 #include <vector>
 
 #include <sluice/drivers/base/platform_bus.hpp>
+#include <sluice/drivers/irqchip/aplic.hpp>
+#include <sluice/drivers/irqchip/imsic.hpp>
 #include <sluice/drivers/irqchip/plic.hpp>
 #include <sluice/drivers/power/syscon_power.hpp>
 #include <sluice/drivers/serial/ns16550a.hpp>
@@ -19,6 +21,7 @@
 #include "input.hpp"
 #include "require.hpp"
 #include "tests/port/world.hpp"
+#include "tests/unit/base/fake_aia.hpp"
 #include "tests/unit/kernel/libfdt_oracle.hpp"
 
 namespace sluice::fuzz {
@@ -63,8 +66,12 @@ void check_device(const dev::PlatformBus& bus, const dev::Device& device) {
 // What boot does with the tree.
 void populate(const fdt::Tree& tree) {
   test::World world(2);
+  std::array<test::FakeFile, 2> files{test::FakeFile(2047), test::FakeFile(2047)};
+  world.interrupt_files = {&files[0], &files[1]};
   std::list<Registers> registers;
   irqchip::PlicDriver plic;
+  irqchip::ImsicDriver imsic;
+  irqchip::AplicDriver aplic;
   serial::Ns16550aDriver uart;
   power::SysconDriver power;
   dev::PlatformBus bus;
@@ -74,12 +81,13 @@ void populate(const fdt::Tree& tree) {
   for (const dev::Device& device : bus.devices()) {
     ++count;
     check_device(bus, device);
-    if (device.mmio_count > 0) {
-      world.add_registers(device.mmio[0].base, registers.emplace_back(device.mmio[0].bytes));
+    for (u32 i = 0; i < device.mmio_count; ++i) {
+      const auto [base, size] = device.mmio.at(i);
+      world.add_registers(base, registers.emplace_back(size));
     }
   }
   require(count <= dev::PlatformBus::kMaxDevices, "more devices than are meant to be");
-  const std::array<dev::Driver*, 3> drivers{&uart, &plic, &power};
+  const std::array<dev::Driver*, 5> drivers{&uart, &plic, &imsic, &aplic, &power};
   for (dev::Driver* driver : drivers) {
     require(dev::add_driver(*driver).has_value(), "a driver finds no bus");
   }

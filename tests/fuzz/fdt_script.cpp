@@ -54,6 +54,13 @@ constexpr std::array kProperties{"compatible"sv,
                                  "reg-io-width"sv,
                                  "serial0"sv,
                                  "linux,phandle"sv,
+                                 "msi-parent"sv,
+                                 "riscv,num-sources"sv,
+                                 "riscv,num-ids"sv,
+                                 "riscv,guest-index-bits"sv,
+                                 "riscv,hart-index-bits"sv,
+                                 "riscv,group-index-bits"sv,
+                                 "riscv,group-index-shift"sv,
                                  ""sv};
 
 constexpr std::array kTexts{"simple-bus\0"sv,
@@ -66,6 +73,8 @@ constexpr std::array kTexts{"simple-bus\0"sv,
                             "cpu\0"sv,
                             "/soc/serial@10000000\0"sv,
                             "riscv,cpu-intc\0"sv,
+                            "riscv,aplic\0"sv,
+                            "riscv,imsics\0"sv,
                             ""sv,
                             "without end"sv};
 

@@ -78,6 +78,15 @@ def _in_flight():
     check(re.search(rb"\n +tag \d+: read of sector 0, 4096 bytes, for \d+ ms, with the driver\n", error) is not None, error.decode())
 
 
+@case("a panic tells what is in flight in a disk that answers at once, too")
+def _in_flight_fast():
+    disk = ("--disk", image("fat16.img"))
+    for options in ((), ("--legacy",), ("--machine", "aia=aplic-imsic")):
+        run(*options, *disk, *disk, "--", "fault in-flight").expect(
+            101, in_err=["\nvda, queue 0: 1 in flight\n", "\nvdb, queue 0: 1 in flight\n"]
+        )
+
+
 @case("an image without names is told addresses, and no more calls than it can follow")
 def _no_names():
     with Scratch() as scratch:
@@ -103,6 +112,36 @@ def _deepest():
     run("--", "pt 0x80200000").expect(0, in_out=["by Sv57\n", "physical address 0x80200000"])
     run("--append", "mmu=sv99", "--", "dmesg").expect(0, in_out=["mmu=sv99: no mode of paging; there are sv39, sv48 and sv57"])
     run("--", "pt 0x200000000000; pt x; pt").expect(2, in_out=["not mapped"], in_err=["0x..."])
+
+
+@case("an address that the mode of paging does not have is no page's, to pt and to the report of a fault")
+def _not_canonical():
+    for mode, bit in (("sv39", 38), ("sv48", 47), ("sv57", 56)):
+        beyond = 0x80200000 + (1 << (bit + 1))  # as far as the tables are indexed, that of _start
+        run("--append", f"mmu={mode}", "--", f"pt {beyond}; pt 0xffffffffffffffff").expect(
+            0, in_out=[f"by S{mode[1:]}\nno address: bits 63 to {bit} are not all the same\n", "entry 511: 0x0 not valid"]
+        )
+
+
+@case("the stacks of harts that the machine lacks are free memory, to the report of a fault too")
+def _spare_stacks():
+    said = rb"fetch of an instruction from a page that is not executable at 0x8[0-9a-f]{7}"
+    for harts, place in (("1", b""), ("2", b": stack")):
+        error = _boot("call-second-stack", "--smp", harts).expect(101).err
+        check(re.search(said + place + rb"\n", error) is not None, error.decode())
+
+
+@case("a panic while a line is logged shows the log all the same")
+def _log_panic():
+    _boot("log-panic").expect(101, in_err=["panic: hart 0: while a line is shown\n", "the last lines of the log:\n", "boot_test: hart 0"])
+
+
+@case("a page both writable and executable, or at address 0, is found by the check of start-up")
+def _protection():
+    for word in ("writable-code", "executable-data", "executable-heap"):
+        error = _boot(word).expect(101).err
+        check(re.search(rb"page tables: the page at 0x8[0-9a-f]{7} is writable and executable\n", error) is not None, error.decode())
+    _boot("mapped-null").expect(101, in_err=["page tables: the page at 0x0 is the null page, and mapped\n"])
 
 
 @case("a panic in the middle loses no output, status 101")

@@ -1,7 +1,10 @@
 #include "../fat/image_builder.hpp"
 #include "test_machine.hpp"
 
-#include <sluice/drivers/base/bus.hpp>
+#include <memory>
+#include <vector>
+
+#include <sluice/drivers/base/platform_bus.hpp>
 #include <sluice/kernel/log.hpp>
 #include <sluice/kernel/memory_usage.hpp>
 
@@ -274,4 +277,31 @@ TEST_CASE("fsinfo --check says of each problem where it is, and fails where ther
       "problem: 3 clusters are in use and belong to no file that was reached, first cluster 61\n"
       "problems: 3\n"));
   CHECK(machine.error.empty());
+}
+
+TEST_CASE("lsdev shows a device below as many buses as the platform bus takes, and its child") {
+  Machine machine;
+  TestBus bus("test");
+  std::vector<std::unique_ptr<dev::Device>> chain;
+  for (u32 depth = 0; depth < dev::PlatformBus::kMaxDepth + 2; ++depth) {
+    chain.push_back(std::make_unique<dev::Device>("device" + std::to_string(depth),
+                                                  chain.empty() ? nullptr : chain.back().get()));
+    REQUIRE(bus.add_device(*chain.back()));
+  }
+  CHECK(machine.run("lsdev") == 0);
+  CHECK(machine.out.ends_with(std::string(20, ' ') + "device9  [no driver]  unbound\n"));
+  for (; !chain.empty(); chain.pop_back()) {
+    bus.remove_device(*chain.back());
+  }
+}
+
+TEST_CASE("who asks for a disk whose device was unbound is told to bind it") {
+  Machine machine;
+  TestBus bus("virtio");
+  dev::Device device("virtio0", nullptr);
+  REQUIRE(bus.add_device(device));
+  CHECK(machine.run("ls vda:/") == 1);
+  CHECK(machine.error ==
+        "ls: vda: no such disk; there are none; virtio0 unbound: `bind` gives it to its driver\n");
+  bus.remove_device(device);
 }

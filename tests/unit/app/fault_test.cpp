@@ -41,3 +41,12 @@ TEST_CASE("pt shows each level of a walk, and where it ended") {
   CHECK(machine.out.find("level 1: table 0x80002000, entry 1: 0x0 not valid\n"
                          "not mapped, nor is anything in these 2048 KiB\n") != std::string::npos);
 }
+
+TEST_CASE("pt says of an address that the mode of paging does not have which bits are wrong") {
+  Machine machine;
+  machine.world.page_walk.levels = 3;
+  CHECK(machine.run("pt 0x8080200000") == 0);
+  CHECK(machine.out ==
+        "0x8080200000 by Sv39\n"
+        "no address: bits 63 to 38 are not all the same\n");
+}

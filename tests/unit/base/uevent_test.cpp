@@ -7,6 +7,8 @@
 #include "tests/unit/base/machine.hpp"
 
 #include <functional>
+#include <memory>
+#include <vector>
 
 using namespace sluice;
 using test::FakeBus;
@@ -168,6 +170,24 @@ TEST_CASE("a variable that has no room is left out whole, and the event says so"
   CHECK_FALSE(event.add("K", std::string(left - 2, 'x')));
   CHECK(event.add("K", std::string(left - 3, 'x')));
   CHECK(event.text().size() == dev::Uevent::kMaxBytes);
+}
+
+TEST_CASE("the path of an event begins at the bus, however many parents its device has") {
+  Setting s;
+  Listener listener;
+  std::vector<std::unique_ptr<dev::Device>> chain;
+  std::string path = "/devices/fake";
+  for (u32 depth = 0; depth < dev::PlatformBus::kMaxDepth + 2; ++depth) {
+    const std::string name = std::to_string(depth) + std::string(30, 'x');
+    chain.push_back(
+        std::make_unique<dev::Device>(name, chain.empty() ? nullptr : chain.back().get()));
+    path += "/" + name;
+    REQUIRE(s.bus.add_device(*chain.back()));
+  }
+  CHECK(listener.heard.back() == "add " + path);
+  for (; !chain.empty(); chain.pop_back()) {
+    s.bus.remove_device(*chain.back());
+  }
 }
 
 TEST_CASE("the platform bus adds the MODALIAS of a node or of a name") {

@@ -4,6 +4,8 @@
 #include <sluice/drivers/block/ram_disk.hpp>
 #include <sluice/kernel/command_line.hpp>
 
+#include <optional>
+
 #include "allocation_budget.hpp"
 #include "test_device.hpp"
 
@@ -70,6 +72,35 @@ TEST_CASE("the RAM disk goes when its driver is unbound, and comes back empty") 
   REQUIRE(open.open("ram0"));
   REQUIRE(blk::read(open, Sector(0), data) == Status::Ok);
   CHECK(data[0] == std::byte{0});
+}
+
+// A read, with its status once it has ended.
+struct Reading {
+  explicit Reading(blk::OpenDevice& from) { from.submit(bio); }
+  std::array<std::byte, 512> data{};
+  std::array<blk::Segment, 1> segments{{{data.data(), blk::kSectorBytes}}};
+  std::optional<Status> status;
+  blk::Bio bio{
+      blk::Op::Read, Sector(0), segments,
+      [](blk::Bio& ended) { *static_cast<std::optional<Status>*>(ended.context) = ended.status; },
+      &status};
+};
+
+TEST_CASE("what is asked of a RAM disk that is suspended waits until it is resumed, or gone") {
+  for (const bool goes : {false, true}) {
+    Machine machine;
+    REQUIRE(machine.bus.add_device(machine.device));
+    blk::OpenDevice open;
+    REQUIRE(open.open("ram0"));
+    REQUIRE(machine.bus.suspend(machine.device));
+    Reading reading(open);
+    machine.world.settle();
+    CHECK_FALSE(reading.status.has_value());
+    const auto then = goes ? &dev::Bus::unbind : &dev::Bus::resume;
+    REQUIRE((machine.bus.*then)(machine.device));
+    machine.world.settle();
+    CHECK(reading.status == (goes ? Status::Removed : Status::Ok));
+  }
 }
 
 TEST_CASE("an image becomes the disk") {

@@ -150,3 +150,20 @@ TEST_CASE("a line is put with its time, and an error as such") {
   log::put_line(info, {1'000, log::Level::Info, "a disk"});
   CHECK(info.text() == "[    0.000001] a disk\n");
 }
+
+TEST_CASE("log: who takes it over reads it although a line is being shown") {
+  test::World world;
+  const Showing showing;
+  log::warning("the line of before");
+  static std::vector<std::string> read;
+  log::set_show([](const log::Line& line) {
+    if (line.text == "the line on its way") {
+      log::take_over();
+      read = lines();
+    }
+  });
+  log::warning("the line on its way");
+  REQUIRE(read.size() >= 2);
+  CHECK(read[read.size() - 2] == "the line of before");
+  CHECK(read.back() == "the line on its way");
+}
