@@ -19,6 +19,7 @@ inline constexpr int kUsage = 2;
 // What lives as long as the run.
 struct Session {
   Volumes volumes;
+  int line_status = kSucceeded;  // of the line that runs, as far as it has come
 };
 
 struct Command {

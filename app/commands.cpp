@@ -38,7 +38,8 @@ constexpr Command kCommands[] = {
     {"pt", "pt ADDRESS", "what the page tables say of an address", run_pt},
     {"fault", "fault [KIND]", "causes a fault on purpose; without a kind, lists them", run_fault},
     {"help", "help [COMMAND]", "this list", run_help},
-    {"poweroff", "poweroff [STATUS]", "ends the machine, with an exit status", run_poweroff},
+    {"poweroff", "poweroff [STATUS]", "ends the machine, with this status or the line's so far",
+     run_poweroff},
     {"reboot", "reboot", "starts the machine again", run_reboot},
 };
 

@@ -67,10 +67,10 @@ int run_line(Session& session, std::string_view line) {
     return out_of_memory();
   }
   GrowingArray<std::string_view> words;
-  int status = split(line, {storage.get(), storage_bytes}, words);
-  if (status != kSucceeded) {
+  if (const int status = split(line, {storage.get(), storage_bytes}, words); status != kSucceeded) {
     return status;
   }
+  session.line_status = kSucceeded;
   Words rest = words.items();
   while (!rest.empty()) {
     usize count = 0;
@@ -78,11 +78,12 @@ int run_line(Session& session, std::string_view line) {
       ++count;
     }
     if (count > 0) {
-      status = first_failure(status, run_command(session, rest.first(count)));
+      session.line_status =
+          first_failure(session.line_status, run_command(session, rest.first(count)));
     }
     rest = rest.subspan(count < rest.size() ? count + 1 : count);
   }
-  return status;
+  return session.line_status;
 }
 
 }  // namespace sluice::app

@@ -26,13 +26,13 @@ int run_help(Session&, Words words) {
   return kSucceeded;
 }
 
-int run_poweroff(Session&, Words words) {
+int run_poweroff(Session& session, Words words) {
   Words operands;
   if (!reject_options("poweroff", words, operands)) {
     return kUsage;
   }
   if (operands.empty()) {
-    exit(kSucceeded);
+    exit(static_cast<u32>(session.line_status));
   }
   const std::optional<u64> status = parse_number(operands[0]);
   if (operands.size() > 1 || !status || *status > 255) {

@@ -82,10 +82,20 @@ void suggest_disks(std::string_view command) {
   }
 }
 
+// Nobody else could wake it while the command waits.
+bool is_awake(std::string_view command, const blk::OpenDevice& device) {
+  return !device.suspended() ||
+         failure(command, device.name(), "suspended; `resume` wakes its device") == kSucceeded;
+}
+
 bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device) {
   const Result<void> opened = device.open(name);
   if (opened) {
-    return true;
+    if (is_awake(command, device)) {
+      return true;
+    }
+    device.release();
+    return false;
   }
   console::Writer out(console::Stream::Error);
   if (opened.error() != Errc::NotFound) {
@@ -136,7 +146,7 @@ fat::Volume* Volumes::mount(std::string_view command, std::string_view disk) {
   for (Mount& mount : mounts_) {
     if (mount.holds(disk)) {
       mount.last_use = ++uses_;
-      return mount.volume.get();
+      return is_awake(command, mount.device) ? mount.volume.get() : nullptr;
     }
     if (mount.last_use < place->last_use) {
       place = &mount;

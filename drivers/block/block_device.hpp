@@ -86,6 +86,8 @@ class OpenDevice final : public BlockDevice, public ListNode<> {
   Result<void> open(std::string_view name);
   void release();
   bool removed() const { return disk_.load(std::memory_order_acquire) == nullptr; }
+  // Does what is submitted wait until somebody wakes the device? Task.
+  bool suspended() const;
 
   std::string_view name() const override { return removed() ? "" : name_.data(); }
   u64 sectors() const override;

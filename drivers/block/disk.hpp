@@ -67,6 +67,10 @@ class Disk final : public BlockDevice,
   // What waits is kept, as it holds no request yet (Linux drains it). Task.
   void freeze();
   void unfreeze() { unquiesce(); }
+  // The driver says that the device sleeps, or does no longer: the disk is frozen for as long as
+  // somebody likes. Task.
+  void set_suspended(bool on) { suspended_ = on; }
+  bool suspended() const { return suspended_; }
 
   // Another capacity, in sectors, from the driver. Bios that were accepted before and reach beyond
   // it are the driver's to refuse; resize() waits for those that it has. Task.
@@ -179,6 +183,7 @@ class Disk final : public BlockDevice,
   List<Partition> partitions_;
   std::unique_ptr<Partition[]> partition_storage_;
   u32 open_count_ = 0;
+  bool suspended_ = false;
   List<OpenDevice> opens_;
 };
 

@@ -146,6 +146,11 @@ u64 OpenDevice::sectors() const {
   return whole > window_.first ? std::min(window_.sectors, whole - window_.first) : 0;
 }
 
+bool OpenDevice::suspended() const {
+  const Use use(*this);
+  return use.disk() != nullptr && use.disk()->suspended();
+}
+
 bool OpenDevice::read_only() const {
   const Use use(*this);
   return use.disk() != nullptr && use.disk()->read_only();

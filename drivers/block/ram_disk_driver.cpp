@@ -60,9 +60,11 @@ void RamDiskDriver::remove(dev::Device& device) {
 
 Result<void> RamDiskDriver::suspend(dev::Device& device) {
   disk_of(device).disk().freeze();
+  disk_of(device).disk().set_suspended(true);
   return {};
 }
 Result<void> RamDiskDriver::resume(dev::Device& device) {
+  disk_of(device).disk().set_suspended(false);
   disk_of(device).disk().unfreeze();
   return {};
 }

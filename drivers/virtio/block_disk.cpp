@@ -202,6 +202,7 @@ Result<void> BlockDisk::freeze() {
     return fail(Errc::Io);
   }
   stands_still_ = true;
+  disk_->set_suspended(true);
   leave_service();
   return {};
 }
@@ -242,6 +243,7 @@ Result<void> BlockDisk::reset_done() {
 
 void BlockDisk::go_on() {
   stands_still_ = false;
+  disk_->set_suspended(false);
   disk_->unquiesce();
 }
 

@@ -93,6 +93,9 @@ def _driver_life():
         result = run(*legacy, "--disk", image("small.img"), "--", commands).expect(0, in_out=["suspended"])
         check(result.out.count(expected) == 2, "the files read otherwise afterwards")
         run(*legacy, "--disk", image("small.img"), "--", "unbind virtio0; cksum vda:/fill.bin").expect(1, in_err=["no such disk"])
+        commands = "cksum -r vda:/; suspend virtio0 ram0; cksum -r vda:/; hexdump ram0; resume virtio0 ram0; cksum -r vda:/"
+        result = run(*legacy, "--disk", image("small.img"), "--", commands).expect(1, in_err=["vda: suspended", "ram0: suspended"])
+        check(result.out == 2 * expected, "the files read otherwise afterwards")
 
 
 @case("the whole tree is suspended and resumed, the console lives, and disks read the same")

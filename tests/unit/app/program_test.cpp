@@ -93,8 +93,36 @@ TEST_CASE("poweroff ends the machine with its status") {
   } catch (const Exit& exit) {
     CHECK(exit.status == 7);
   }
-  CHECK_THROWS_AS(machine.run("poweroff"), Exit);
   CHECK(machine.run("poweroff 1 2") == 2);
+}
+
+TEST_CASE("poweroff without a status ends with the line's so far") {
+  Machine machine;
+  CHECK(machine.run("cat vda:/nothing") == 1);
+  const std::pair<std::string_view, u32> lines[] = {
+      {"poweroff", 0}, {"cat vda:/nothing; help; poweroff", 1}, {"help; poweroff", 0}};
+  for (const auto& [line, status] : lines) {
+    try {
+      machine.run(line);
+      FAIL("poweroff came back");
+    } catch (const Exit& exit) {
+      CHECK(exit.status == status);
+    }
+  }
+}
+
+TEST_CASE("who asks for a suspended disk does not wait for ever") {
+  Machine machine;
+  MemoryDisk& disk = machine.add_disk("vda", volume_with("text"));
+  for (int round = 0; round < 2; ++round) {  // not mounted yet, and mounted
+    disk.disk().set_suspended(true);
+    for (const char* line : {"cat vda:/a.txt", "hexdump vda -n 16", "fsinfo vda"}) {
+      CHECK(machine.run(line) == 1);
+      CHECK(machine.error.ends_with(": vda: suspended; `resume` wakes its device\n"));
+    }
+    disk.disk().set_suspended(false);
+    CHECK(machine.run("cat vda:/a.txt") == 0);
+  }
 }
 
 TEST_CASE("reboot starts the machine again, and takes no word") {
