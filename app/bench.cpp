@@ -86,7 +86,7 @@ int bench_file(Session& session, const Options& options) {
     return failure("bench", options.disk, "files cannot be written, only devices");
   }
   if (const std::string_view option = options.only_for_devices(); option.data() != nullptr) {
-    return failure("bench", option, "only for devices, not for files");
+    return usage_error("bench", "only for devices, not for files", option);
   }
   fat::Volume* volume = session.volumes.mount("bench", options.disk);
   if (volume == nullptr) {

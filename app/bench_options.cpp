@@ -22,6 +22,7 @@ constexpr ModeName kModes[] = {
 
 bool set_filename(Options& options, std::string_view text) {
   const usize colon = text.find(':');
+  options.filename = text;
   options.path = {};
   options.disk = text.substr(0, colon);
   if (colon != std::string_view::npos) {
@@ -218,12 +219,12 @@ u64 Amount::of(u64 whole_bytes, u64 fallback) const {
 }
 
 std::string_view Options::only_for_devices() const {
-  return jobs > 1                      ? "numjobs"
-         : polled                      ? "hipri"
-         : scheduler.data() != nullptr ? "ioscheduler"
-         : batch_submit > 0            ? "iodepth_batch_submit"
-         : batch_complete_min > 1      ? "iodepth_batch_complete_min"
-         : verify                      ? "verify"
+  return jobs > 1                      ? "--numjobs"
+         : polled                      ? "--hipri"
+         : scheduler.data() != nullptr ? "--ioscheduler"
+         : batch_submit > 0            ? "--iodepth_batch_submit"
+         : batch_complete_min > 1      ? "--iodepth_batch_complete_min"
+         : verify                      ? "--verify"
                                        : std::string_view{};
 }
 

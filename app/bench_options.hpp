@@ -31,8 +31,9 @@ struct Amount {
 };
 
 struct Options {
-  std::string_view disk;  // --filename: vda, or vda:/path
-  std::string_view path;  // the part behind the colon; null: the disk itself
+  std::string_view filename;  // vda, or vda:/path
+  std::string_view disk;      // the part before the colon
+  std::string_view path;      // the part behind it; null: the disk itself
   std::string_view name = "sluice";
   Mode mode = Mode::Read;
   u32 block_bytes = 4096;

@@ -124,7 +124,7 @@ void report_json(Sink& out, const Options& options, const Outcome& outcome,
   json.number("error", error_of(outcome));
   json.number("elapsed", (outcome.elapsed_ns + 999'999'999) / 1'000'000'000);
   json.begin_object("job options");
-  json.text("filename", options.disk);
+  json.text("filename", options.filename);
   json.text("rw", to_string(options.mode));
   json.text("bs", QuantityText::formatted("{}", options.block_bytes).view());
   json.text("iodepth", QuantityText::formatted("{}", options.depth).view());

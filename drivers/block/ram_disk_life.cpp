@@ -9,9 +9,10 @@ namespace sluice::blk {
 
 Result<std::unique_ptr<RamDisk>> RamDisk::create(const Options& options) {
   const u64 bytes = options.image.empty() ? options.capacity_bytes : options.image.size();
-  if (bytes == 0 || bytes % kSectorBytes != 0) {
-    log::error("{}: {} bytes are no whole number of {}-byte sectors", options.name, bytes,
-               kSectorBytes);
+  const u32 block_bytes = options.limits.logical_block_bytes;
+  if (bytes < block_bytes || bytes % kSectorBytes != 0) {
+    log::error("{}: {} bytes are no whole number of {}-byte sectors, or less than a block of {}",
+               options.name, bytes, kSectorBytes, block_bytes);
     return fail(Errc::Invalid);
   }
   for (const FaultRule& rule : options.faults.rules) {

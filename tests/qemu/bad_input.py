@@ -85,6 +85,8 @@ def _usage():
         (["--"], "--"),
         (["test", "a", "b"], "'b'"),
         (["doctor", "now"], "now"),
+        (["--smp", "2", "doctor"], "doctor takes no option '--smp'"),
+        (["--qemu", "-append loglevel=7", "--", "ls"], "use run.sh's own --append"),
     ):
         run(*words, timeout=None).expect(2, out="", in_err=[named])
 

@@ -8,6 +8,7 @@ from guest.errors import UsageError
 # Commands that boot the image, and those that do more than that.
 BOOTING = ("demo", "exec", "shell", "gdb")
 NAMED = ("shell", "gdb", "test", "bench")
+ALONE = ("doctor", "help")  # run.sh itself does them, as its first word
 
 
 @dataclass
@@ -48,16 +49,23 @@ def _check_append(word):
         raise UsageError(f"--append: '--' in '{word}' would end the kernel's words; commands stand after run.sh's own --")
 
 
+def _qemu_words(value):
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise UsageError(f"--qemu: '{value}': {error}") from None
+    if "-append" in words or "--append" in words:
+        raise UsageError("--qemu: its -append would replace the kernel's command line: use run.sh's own --append")
+    return words
+
+
 def _set(options, name, value):
     if value == "":
         raise UsageError(f"{name}: its value is empty")
     if name == "--timeout":
         options.timeout = _seconds(value)
     elif name == "--qemu":
-        try:
-            options.qemu += shlex.split(value)
-        except ValueError as error:
-            raise UsageError(f"--qemu: '{value}': {error}") from None
+        options.qemu += _qemu_words(value)
     elif name in LISTS:
         if name == "--append":
             _check_append(value)
@@ -106,6 +114,8 @@ def _with_words(options, rest):
 
 
 def _with_command(options, word, rest, given):
+    if word in ALONE:
+        raise UsageError(f"{word} takes no option '{given[0]}'")
     if word not in NAMED:
         raise UsageError(f"unknown command '{word}' (a command for the guest stands after --)")
     options.command = word

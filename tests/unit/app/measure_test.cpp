@@ -126,7 +126,7 @@ TEST_CASE("the options of a job for several harts are understood") {
   CHECK(options->batch_submit == 16);
   CHECK(options->batch_complete_min == 8);
   CHECK(options->verify);
-  CHECK(options->only_for_devices() == "numjobs");
+  CHECK(options->only_for_devices() == "--numjobs");
 }
 
 TEST_CASE("several percentiles are those found one by one, and sums those of all values") {

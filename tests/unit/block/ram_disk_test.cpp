@@ -52,6 +52,8 @@ TEST_CASE("a capacity that is no whole number of sectors is refused") {
   CHECK(RamDisk::create({.capacity_bytes = 1000}).error() == Errc::Invalid);
   std::vector<std::byte> image(1025);
   CHECK(RamDisk::create({.image = image}).error() == Errc::Invalid);
+  CHECK(RamDisk::create({.capacity_bytes = 512, .limits = {.logical_block_bytes = 4096}}).error() ==
+        Errc::Invalid);
 }
 
 TEST_CASE("a last page that the capacity cuts short can be used to its end") {

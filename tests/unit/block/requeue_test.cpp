@@ -219,12 +219,12 @@ TEST_CASE(
     Errc error;
   };
   const Case one = GENERATE(values<Case>({{Status::IoError, Errc::Io},
-                                          {Status::MediumError, Errc::Io},
+                                          {Status::MediumError, Errc::Medium},
                                           {Status::OutOfRange, Errc::OutOfRange},
                                           {Status::Misaligned, Errc::Invalid},
                                           {Status::ReadOnly, Errc::ReadOnly},
                                           {Status::Unsupported, Errc::NotSupported},
-                                          {Status::NoSpace, Errc::NoMemory},
+                                          {Status::NoSpace, Errc::NoSpace},
                                           {Status::TimedOut, Errc::Timeout},
                                           {Status::Removed, Errc::Removed}}));
   INFO(std::string(to_string(one.status)));

@@ -118,12 +118,12 @@ TEST_CASE("what could be no name is no long name") {
 
 // F8
 TEST_CASE("a unit that padding is made of can be part of a name") {
-  CHECK(gathered(slots_of(u"a\uffffb", "A~1     "), "A~1     ") == "a\uffffb");
+  CHECK(gathered(slots_of(u"a\uffffb", "A~1        "), "A~1        ") == "a\uffffb");
   // Padding without a terminator before it.
-  std::vector<LongNameSlot> slots = slots_of(u"abc", "A~1     ");
+  std::vector<LongNameSlot> slots = slots_of(u"abc", "A~1        ");
   REQUIRE(slots.size() == 1);
   slots[0].name1[3] = 0xffff;
-  CHECK(gathered(slots, "A~1     ") == "abc");
+  CHECK(gathered(slots, "A~1        ") == "abc");
 }
 
 TEST_CASE("slots make a name, whatever the padding behind the terminator is") {
