@@ -85,7 +85,7 @@ void FileJob::begin_io(Slot& slot, u64 now) {
   start(slot);
 }
 
-void FileJob::start(Slot& slot) {
+inline void FileJob::start(Slot& slot) {
   slot.done.reset();
   const std::span<std::byte> rest(slot.memory.get() + slot.got_bytes,
                                   plan_.block_bytes - slot.got_bytes);

@@ -7,8 +7,18 @@
 #include <new>
 
 namespace sluice::fat {
+namespace {
+
+bool is_whole_blocks(u64 disk_byte, u64 bytes, u32 block_bytes) {
+  return ((disk_byte | bytes) & (block_bytes - 1)) == 0;
+}
+
+}  // namespace
 
 u32 RangeRead::bounce_blocks(u64 disk_byte, u64 bytes, u32 block_bytes) {
+  if (is_whole_blocks(disk_byte, bytes, block_bytes)) [[likely]] {
+    return 0;
+  }
   const u64 end = disk_byte + bytes;
   const bool head = disk_byte != align_down(disk_byte, block_bytes);
   const bool tail = end != align_down(end, block_bytes);
@@ -21,7 +31,7 @@ void RangeRead::prepare(u64 disk_byte, std::span<std::byte> target, u32 block_by
   SLUICE_ASSERT(target.size() <= std::numeric_limits<u32>::max());
   usize segments = 1;
   edge_count_ = 0;
-  if (((disk_byte | target.size()) & (block_bytes - 1)) == 0) [[likely]] {
+  if (is_whole_blocks(disk_byte, target.size(), block_bytes)) [[likely]] {
     segments_[0].data = target.data();  // one by one: GCC would copy the pair byte by byte
     segments_[0].bytes = static_cast<u32>(target.size());
   } else {

@@ -8,7 +8,8 @@ namespace sluice::fat {
 
 namespace {
 constexpr u32 kFirstCapacity = 8;
-}
+constexpr usize kFirstStep = 32;  // of a search: as far as its first guess is often off
+}  // namespace
 
 void ExtentMap::append(const Extent& extent, u32 limit) {
   if (appended_ != 0 && extent.cluster == last_.cluster + last_.count) {
@@ -40,13 +41,15 @@ const Extent* ExtentMap::at_or_before(u32 file_cluster) const {
   if (count_ == 0 || extents_[0].file_cluster > file_cluster) {
     return nullptr;
   }
-  const auto is_behind = [this, file_cluster](u32 index) {
-    return extents_[index].file_cluster > file_cluster;
+  const Extent* const extents = extents_.get();
+  const auto is_behind = [extents, file_cluster](usize index) {
+    return extents[index].file_cluster > file_cluster;
   };
-  const u64 guess = u64{file_cluster} * count_ / (u64{last_.file_cluster} + last_.count);
-  u32 low = static_cast<u32>(std::min<u64>(guess, count_ - 1));  // at or before the place,
-  u32 high = count_;                                             // and behind it
-  u32 step = 1;
+  const usize count = count_;
+  const usize guess = usize{file_cluster} * count / (usize{last_.file_cluster} + last_.count);
+  usize low = std::min(guess, count - 1);  // at or before the place,
+  usize high = count;                      // and behind it
+  usize step = kFirstStep;
   if (is_behind(low)) {
     do {
       high = low;
@@ -63,10 +66,10 @@ const Extent* ExtentMap::at_or_before(u32 file_cluster) const {
     }
   }
   while (high - low > 1) {
-    const u32 middle = low + (high - low) / 2;
+    const usize middle = low + (high - low) / 2;
     (is_behind(middle) ? high : low) = middle;
   }
-  return &extents_[low];
+  return &extents[low];
 }
 
 // Doubles the room, up to the limit; false where that is reached or memory is out.
