@@ -74,7 +74,7 @@ int run_iostat(Session&, Words words) {
   }
   for (const std::string_view name : options.operands()) {
     blk::OpenDevice device;
-    if (!open_disk("iostat", name, device)) {
+    if (!find_disk("iostat", name, device)) {
       return kFailed;
     }
   }

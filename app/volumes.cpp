@@ -41,17 +41,24 @@ bool put_disk_names(Sink& out) {
   return names.any_virtio;
 }
 
+bool is_for_a_disk(const dev::Bus& bus, const dev::Device& device) {
+  return std::ranges::any_of(bus.drivers(), [&](const dev::Driver& driver) {
+    return driver.class_name() == "block" && bus.match(device, driver);
+  });
+}
+
 // A disk may be missing because its device waits for something, was refused or was taken from its
 // driver by hand. Is there any such?
 bool put_troubled_devices(Sink& out) {
   bool any = false;
   for (const dev::Bus& bus : dev::buses()) {
     for (const dev::Device& device : bus.devices()) {
-      const bool is_free = device.state() == dev::State::Unbound && bus.name() == "virtio";
+      const bool is_free = device.state() == dev::State::Unbound && is_for_a_disk(bus, device);
       if (is_free || device.state() == dev::State::Deferred ||
           device.state() == dev::State::Failed) {
-        format_to(out, "; {} {}: {}", device.name(), dev::to_string(device.state()),
-                  is_free ? "`bind` gives it to its driver" : device.reason());
+        format_to(
+            out, "; {} {}: {}", device.name(), dev::to_string(device.state()),
+            is_free && device.reason().empty() ? "`bind` gives it to its driver" : device.reason());
         any = true;
       }
     }
@@ -63,6 +70,14 @@ void put_why_no_disk(Sink& out) {
   if (!put_troubled_devices(out)) {
     format_to(out, "; {}", kHowToHaveDisks);
   }
+}
+
+bool is_awake(std::string_view command, const blk::OpenDevice& device) {
+  if (device.suspended()) {
+    failure(command, device.name(), "suspended; `resume` wakes its device");
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -82,20 +97,10 @@ void suggest_disks(std::string_view command) {
   }
 }
 
-// Nobody else could wake it while the command waits.
-bool is_awake(std::string_view command, const blk::OpenDevice& device) {
-  return !device.suspended() ||
-         failure(command, device.name(), "suspended; `resume` wakes its device") == kSucceeded;
-}
-
-bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device) {
+bool find_disk(std::string_view command, std::string_view name, blk::OpenDevice& device) {
   const Result<void> opened = device.open(name);
   if (opened) {
-    if (is_awake(command, device)) {
-      return true;
-    }
-    device.release();
-    return false;
+    return true;
   }
   console::Writer out(console::Stream::Error);
   if (opened.error() != Errc::NotFound) {
@@ -111,6 +116,17 @@ bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice&
   }
   out.put("\n");
   return false;
+}
+
+bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device) {
+  if (!find_disk(command, name, device)) {
+    return false;
+  }
+  const bool awake = is_awake(command, device);
+  if (!awake) {
+    device.release();
+  }
+  return awake;
 }
 
 blk::Disk* disk_of(std::string_view name) {

@@ -24,6 +24,9 @@ void suggest_disks(std::string_view command);
 
 // Opens a disk. Where there is none of that name, says so on standard error, which ones there are,
 // and which devices wait or failed, and gives false. Task.
+bool find_disk(std::string_view command, std::string_view name, blk::OpenDevice& device);
+// The same for one that I/O is to go to: a suspended disk is refused, as nobody else could wake it
+// while the command waits.
 bool open_disk(std::string_view command, std::string_view name, blk::OpenDevice& device);
 
 // The disk of that name, or the one that has a partition of that name; null: none. Task.

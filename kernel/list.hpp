@@ -152,13 +152,11 @@ class List {
     explicit Appender(List& list) : head_(list.head_), last_(head_.previous_) {}
     Appender(const Appender&) = delete;
     Appender& operator=(const Appender&) = delete;
-    ~Appender() {
-      head_.previous_ = last_;
-      last_->next_ = &head_;
-    }
+    ~Appender() { head_.previous_ = last_; }
     [[gnu::always_inline]] void push_back(T& element) {
       Node& node = element;
       SLUICE_ASSERT(!node.linked());
+      node.next_ = &head_;
       node.previous_ = last_;
       last_->next_ = &node;
       last_ = &node;

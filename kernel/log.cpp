@@ -56,9 +56,11 @@ Header header_at(u64 position) {
 // The line at `position`, which moves to the next one; its text is in `text`.
 Line read_line(u64& position, std::array<char, kLineBytes>& text) {
   const Header header = header_at(position);
-  copy_out(position + sizeof(header), text.data(), header.text_bytes);
-  position += sizeof(header) + header.text_bytes;
-  return {header.time_ns, header.level, {text.data(), header.text_bytes}};
+  // No more than there is room for, also where a panic found it half written.
+  const usize text_bytes = std::min<usize>(header.text_bytes, text.size());
+  copy_out(position + sizeof(header), text.data(), text_bytes);
+  position += sizeof(header) + text_bytes;
+  return {header.time_ns, header.level, {text.data(), text_bytes}};
 }
 
 void append(const Line& line) {
@@ -137,8 +139,8 @@ void for_each(void (*visit)(const Line& line, void* context), void* context) {
   }
 }
 
-// Whoever holds the lock is this hart, further out, or will not go on. A line counts once it is
-// whole.
+// Whoever holds the lock is this hart, further out, or has had its time to stop. A line counts once
+// it is whole.
 void take_over() {
   ring.lock.unlock();
 }

@@ -40,8 +40,8 @@ class HwQueue {
   // The request that the driver has under `tag`, or null, also where there is no such tag. Any
   // context.
   Request* in_flight_request(u32 tag);
-  // The same for a driver that knows from its own record that the tag is in flight.
-  std::span<Request> requests() { return tags_.all(); }  // by tag
+  // All of them by tag, for a driver that knows from its own record which are in flight.
+  std::span<Request> requests() { return tags_.all(); }
   // Requests that began are ended here by a driver that does so inside queue_rq: they end together,
   // once this batch of bios is passed on.
   CompletionBatch& inline_completions() { return inline_completions_; }

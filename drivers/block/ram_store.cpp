@@ -44,7 +44,7 @@ usize RamStore::pages_present() const {
   return present;
 }
 
-void RamStore::read_pages(u64 offset, std::span<std::byte> to) const {
+void RamStore::read_piecewise(u64 offset, std::span<std::byte> to) const {
   if (!sparse()) {
     std::memcpy(to.data(), image_.data() + offset, to.size());
     return;

@@ -75,7 +75,7 @@ class RamStore {
  private:
   explicit RamStore(u64 capacity_bytes) : capacity_bytes_(capacity_bytes) {}
   void read_piece(PagePiece piece, std::byte* to) const;
-  void read_pages(u64 offset, std::span<std::byte> to) const;
+  void read_piecewise(u64 offset, std::span<std::byte> to) const;
   std::byte* make_page(u64 page);
 
   std::span<std::byte> image_;
@@ -98,7 +98,7 @@ inline void RamStore::read(u64 offset, std::span<std::byte> to) const {
   if (sparse() && piece.bytes == to.size()) [[likely]] {
     read_piece(piece, to.data());
   } else {
-    read_pages(offset, to);
+    read_piecewise(offset, to);
   }
 }
 

@@ -172,7 +172,9 @@ void BlockDisk::take_capacity(u64 sectors) {
 // bio is ours, not this call's: a device that does not answer has it until it is reset.
 void BlockDisk::flush_cache() {
   if (!device_.live() || !disk_->has_write_cache() ||
-      requests_ended() == disk_->totals(blk::Direction::Read).requests ||
+      disk_->totals(blk::Direction::Write).requests +
+              disk_->totals(blk::Direction::Discard).requests ==
+          0 ||
       is_flushing_.exchange(1, std::memory_order_acquire) != 0) {
     return;
   }

@@ -52,7 +52,9 @@ constexpr std::array<u32, blk::kOps> kTypes{block::kTypeIn,          block::kTyp
                                             block::kTypeWriteZeroes, block::kTypeSecureErase};
 
 void BlockQueue::queue_rqs(blk::FreshBios& bios) {
-  if (!takes_plain_) [[unlikely]] {
+  const bool may_be_beyond =
+      shrank_ && bios.admission.first_sector + bios.admission.sectors > bios.disk.sectors();
+  if (!takes_plain_ || may_be_beyond) [[unlikely]] {
     return;
   }
   if (ring_->is_packed()) {

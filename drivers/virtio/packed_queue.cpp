@@ -327,7 +327,7 @@ bool PackedTableCursor::look(usize& token) {
   order_after_index();
   token = id;
   found_ = &shadows_[id];
-  return Descriptor::bytes(rest) + 1 == found_->lent && found_->position - published_ >= size_;
+  return u64{Descriptor::bytes(rest)} + 1 == found_->lent && found_->position - published_ >= size_;
 }
 
 void PackedTableCursor::take() {

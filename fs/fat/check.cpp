@@ -134,6 +134,9 @@ Result<u32> Volume::check(CheckReport& to) {
     if (info->labels_differ) {
       complain(report, "the label of the boot sector is not that of the root directory");
     }
+    if (!info->fs_info_problem.view().empty()) {
+      report.problem("", info->fs_info_problem);
+    }
   }
   for (usize i = 0; i < notes_.lines().size(); ++i) {
     if (notes_.is_damage(i)) {

@@ -216,24 +216,24 @@ void Volume::read_fs_info(VolumeInfo& info) {
   std::array<std::byte, sizeof(FsInfo)> bytes;
   const u64 place = u64{geometry_.fs_info_sector} * geometry_.sector_bytes;
   if (const Result<void> read = reader_.read(place, bytes); !read) {
-    notes_.add(Line::formatted("sector {} (BPB_FSInfo) cannot be read: {}",
-                               geometry_.fs_info_sector, to_string(read.error())),
-               true);
+    info.fs_info_problem = Line::formatted("sector {} (BPB_FSInfo) cannot be read: {}",
+                                           geometry_.fs_info_sector, to_string(read.error()));
+    notes_.add(info.fs_info_problem);
     return;
   }
   const auto fs_info = std::bit_cast<FsInfo>(bytes);
   if (!fs_info.valid()) {
-    notes_.add(
-        Line::formatted("sector {} (BPB_FSInfo) is no FSInfo sector", geometry_.fs_info_sector),
-        true);
+    info.fs_info_problem =
+        Line::formatted("sector {} (BPB_FSInfo) is no FSInfo sector", geometry_.fs_info_sector);
+    notes_.add(info.fs_info_problem);
     return;
   }
   info.free_clusters = fs_info.free_clusters;
   info.free_clusters_from_fsinfo = info.free_clusters <= geometry_.clusters;
   if (info.free_clusters != kUnknown && !info.free_clusters_from_fsinfo) {
-    notes_.add(Line::formatted("FSInfo counts {} free clusters of {}", info.free_clusters,
-                               geometry_.clusters),
-               true);
+    info.fs_info_problem = Line::formatted("FSInfo counts {} free clusters of {}",
+                                           info.free_clusters, geometry_.clusters);
+    notes_.add(info.fs_info_problem);
   }
 }
 

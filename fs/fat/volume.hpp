@@ -30,6 +30,7 @@ struct VolumeInfo {
   bool dirty = false;                      // not unmounted cleanly
   bool error = false;                      // whoever wrote it last saw an I/O error
   bool labels_differ = false;              // there are two, one in the boot sector
+  Line fs_info_problem{};                  // why FSInfo is not believed, or empty
 
   // "2826-F9B3", as blkid prints it.
   std::array<char, 9> serial_text() const;

@@ -296,12 +296,23 @@ TEST_CASE("lsdev shows a device below as many buses as the platform bus takes, a
 }
 
 TEST_CASE("who asks for a disk whose device was unbound is told to bind it") {
+  struct DiskDriver final : dev::Driver {
+    using Driver::Driver;
+    std::string_view bus_name() const override { return "test"; }
+    std::string_view class_name() const override { return "block"; }
+    Result<void> probe(dev::Device&) override { return {}; }
+  };
   Machine machine;
-  TestBus bus("virtio");
+  TestBus bus("test");
   dev::Device device("virtio0", nullptr);
   REQUIRE(bus.add_device(device));
-  CHECK(machine.run("ls vda:/") == 1);
+  CHECK(machine.run("ls vda:/") == 1);  // no driver would make a disk of it
+  CHECK(machine.error.find("bind") == std::string::npos);
+  DiskDriver driver("disks");
+  bus.add_driver(driver);
+  CHECK(machine.run("unbind virtio0; ls vda:/") == 1);
   CHECK(machine.error ==
         "ls: vda: no such disk; there are none; virtio0 unbound: `bind` gives it to its driver\n");
+  bus.remove_driver(driver);
   bus.remove_device(device);
 }

@@ -120,6 +120,7 @@ TEST_CASE("who asks for a suspended disk does not wait for ever") {
       CHECK(machine.run(line) == 1);
       CHECK(machine.error.ends_with(": vda: suspended; `resume` wakes its device\n"));
     }
+    CHECK(machine.run("iostat vda") == 0);  // which asks nothing of the disk
     disk.disk().set_suspended(false);
     CHECK(machine.run("cat vda:/a.txt") == 0);
   }

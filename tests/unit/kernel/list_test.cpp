@@ -151,6 +151,7 @@ TEST_CASE("list: appending many puts them behind what was there") {
       appender.push_back(two);
       appender.push_back(three);
       CHECK_THROWS_AS(appender.push_back(two), test::Panic);
+      CHECK_THROWS_AS(appender.push_back(three), test::Panic);
     }
     CHECK(text(list) == (before == 1 ? "1 2 3 " : "2 3 "));
     list.remove(two);

@@ -174,6 +174,10 @@ TEST_CASE("A packed ring that lies takes the device out of service (V4)") {
     ring.descriptor(0, 9, 1);
     said = "1 bytes in buffer 9, which is not in flight";
   }
+  SECTION("a buffer that was never made available, with all the bytes there are") {
+    ring.descriptor(0, 9, 0xffff'ffff);
+    said = "4294967295 bytes in buffer 9, which is not in flight";
+  }
   SECTION("the same buffer twice") {
     ring.descriptor(0, 0, 1);
     ring.descriptor(second, 0, 1);
