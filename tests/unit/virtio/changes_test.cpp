@@ -1,6 +1,9 @@
 // Disks that are suspended and resumed, and whose capacity changes, under load.
 #include <sluice/drivers/base/uevent.hpp>
 
+#include <sluice/drivers/block/express_lane.hpp>
+#include <sluice/drivers/virtio/block_disk.hpp>
+
 #include "mixed_load.hpp"
 
 using namespace sluice;
@@ -223,4 +226,29 @@ TEST_CASE("A capacity that changes before the disk is live is seen") {
   machine.plug();
   machine.world.settle();
   CHECK(machine.vda()->sectors() == 4096);
+}
+
+TEST_CASE("Bios that were admitted just before a disk shrank do not take the express") {
+  Machine machine({.sectors = 8192}, Variant{2, true, true}.setup(16));
+  machine.plug();
+  blk::Disk& disk = *blk::find("vda");
+  auto& driver = *static_cast<virtio::BlockDisk*>(machine.virtio_device()->driver_data);
+  blk::HwQueue& queue = *disk.tag_set().hw_queues()[0];
+  const blk::Admission before{0, 8192, port::ticks(), 4096};
+  const auto takes = [&](Io& io) {
+    List<blk::Bio> bios;
+    bios.push_back(io.bio);
+    blk::FreshBios fresh{disk, queue, before, bios};
+    driver.queue_rqs(queue, fresh);
+    return bios.pop_front() == nullptr;
+  };
+  Io first(blk::Op::Read, 4000, 512);
+  REQUIRE(takes(first));
+  wait_until([&] { return first.done(); });
+  machine.disk.set_capacity(100);
+  machine.device().config_changed();
+  machine.world.settle();
+  REQUIRE(disk.sectors() == 100);
+  Io second(blk::Op::Read, 4000, 512);
+  CHECK_FALSE(takes(second));
 }
